@@ -1,0 +1,142 @@
+package conversions
+
+import "time"
+
+// Decide returns the ledger entry that gives the row the want w, or false if
+// that changes nothing worth recording. events are the lead's, to tell whether
+// the click ids of two references are the same; now ends a wait that is over.
+// For a conversion that has no row yet, call it on Row{Key: key}.
+func (r Row) Decide(w Want, events []Event, now time.Time) (Entry, bool) {
+	before, after := clickAt(events, r.Want.Click), clickAt(events, w.Click)
+	if before == after && !r.Want.Click.IsZero() && !w.Click.IsZero() {
+		w.Click = r.Want.Click // the same id found elsewhere is no change
+	}
+	if w.Waiting() && !now.Before(w.WaitUntil) {
+		w.Reason = ReasonNoClick
+	}
+	if r.sent() {
+		w.At, w.Due = r.Want.At, r.Want.Due // fixed when first sent
+	}
+	if r.Version > 0 && r.Want.same(w, r.sent()) {
+		return Entry{}, false
+	}
+	e := Entry{
+		Account: r.Key.Account, Row: r.ID, Kind: EntryDecided, At: now,
+		Version: r.Version + 1, Want: &w, Revive: r.revivedBy(events, after), ClickID: after.ID,
+	}
+	if r.Version == 0 {
+		key := r.Key
+		e.Key = &key
+	}
+	return e, true
+}
+
+// sent reports whether Google may know the row.
+func (r Row) sent() bool {
+	switch r.Known.Status {
+	case KnownThere, KnownThereValue, KnownUnanswered, KnownRetracted:
+		return true
+	case KnownNothing, KnownRefused:
+		return false
+	default:
+		return false
+	}
+}
+
+// revivedBy reports whether the click now wanted opens a refused row again.
+func (r Row) revivedBy(events []Event, click Click) bool {
+	stuck := r.Known.Status == KnownRefused || r.Counted >= MaxCounted
+	return stuck && !click.IsZero() && click != clickAt(events, r.Want.Click)
+}
+
+// clickAt returns the click a reference points at, or none when it was erased.
+func clickAt(events []Event, ref ClickRef) Click {
+	if ref.IsZero() {
+		return Click{}
+	}
+	for _, e := range events {
+		if e.Seq == ref.Event && ref.N < len(e.Person.Clicks) {
+			return e.Person.Clicks[ref.N].Click
+		}
+	}
+	return Click{}
+}
+
+// same reports whether two wants are equal. Of a conversion that was sent only
+// what can lead to an operation counts: a repeated tag is recorded as an event
+// and changes nothing.
+func (w Want) same(o Want, sent bool) bool {
+	if sent {
+		return w.Wanted == o.Wanted && w.Reason == o.Reason && w.Value == o.Value
+	}
+	times := w.At.Equal(o.At) && w.Lead.Equal(o.Lead) && w.Due.Equal(o.Due) &&
+		w.Deadline.Equal(o.Deadline) && w.WaitUntil.Equal(o.WaitUntil)
+	return times && w.withoutTimes() == o.withoutTimes()
+}
+
+func (w Want) withoutTimes() Want {
+	w.At, w.Lead, w.Due, w.Deadline, w.WaitUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	return w
+}
+
+// Close returns the entry that ends the row because time ran out at now, or
+// false if it did not: the wait for a click id is over, or the deadline of an
+// upload has passed.
+func (r Row) Close(now time.Time) (Entry, bool) {
+	e := Entry{Account: r.Key.Account, Row: r.ID, Kind: EntryClosed, At: now, Version: r.Version}
+	switch {
+	case r.Closed != "":
+		return Entry{}, false
+	case r.State == StateWaiting && !now.Before(r.Want.WaitUntil):
+		e.Reason = ReasonNoClick
+	case r.Next() == OpUpload && r.Known.Status == KnownNothing && !now.Before(r.Want.Deadline):
+		e.Reason = ReasonExpired
+	default:
+		return Entry{}, false
+	}
+	return e, true
+}
+
+// Answered returns the entry that records what became of item it of batch b.
+func (r Row) Answered(b Batch, it Item, a Answer, now time.Time) Entry {
+	target := b.Target
+	return Entry{
+		Account: b.Account, Row: it.Row, Kind: EntryAnswered, At: now, Version: it.Version,
+		Batch: b.ID, Target: &target, Item: &it, Answer: &a, Resent: b.Resent(),
+		NotBefore: r.notBefore(a, now),
+	}
+}
+
+// TestedBy returns the entry that records a validate-only answer.
+func (r Row) TestedBy(b Batch, it Item, a Answer, now time.Time) Entry {
+	e := r.Answered(b, it, a, now)
+	e.Kind, e.Resent = EntryTested, false
+	return e
+}
+
+// Abandon returns the entry for item it of batch b, which went unanswered and
+// will not be sent again because the row is no longer wanted.
+func (r Row) Abandon(b Batch, it Item, now time.Time) Entry {
+	target := b.Target
+	return Entry{
+		Account: b.Account, Row: it.Row, Kind: EntryUnanswered, At: now, Version: it.Version,
+		Batch: b.ID, Target: &target, Item: &it,
+	}
+}
+
+// notBefore is when an answer allows the next try. A paused row keeps its
+// time: the pause itself decides when it is tried.
+func (r Row) notBefore(a Answer, now time.Time) time.Time {
+	switch a.Verdict {
+	case Later, Retry, FixBatch:
+		wait := a.Wait
+		if wait == 0 {
+			wait = Backoff(r.Tries+1, r.OrderID)
+		}
+		return now.Add(wait)
+	case Done, AlreadyThere, Refused, Pause:
+		return time.Time{}
+	default:
+		return time.Time{}
+	}
+}

@@ -1,0 +1,175 @@
+package conversions
+
+import "time"
+
+// EntryKind is what a ledger entry records.
+type EntryKind string
+
+// The kinds of ledger entry.
+const (
+	// EntryDecided: the fold gave the row another want.
+	EntryDecided EntryKind = "decided"
+	// EntryAnswered: a batch was answered, or surely failed, for the row.
+	EntryAnswered EntryKind = "answered"
+	// EntryTested: a validate-only request was answered for the row.
+	EntryTested EntryKind = "tested"
+	// EntryClosed: time ran out for the row.
+	EntryClosed EntryKind = "closed"
+	// EntryUnanswered: the row was sent, no answer came, and it will not be
+	// sent again because it is no longer wanted.
+	EntryUnanswered EntryKind = "unanswered"
+	// EntrySent: a batch began; Row is 0 and Count says how many rows.
+	EntrySent EntryKind = "sent"
+	// EntryPaused and EntryResumed: sending to the account, or to one action
+	// of it, stopped and went on; Row is 0.
+	EntryPaused  EntryKind = "paused"
+	EntryResumed EntryKind = "resumed"
+)
+
+// Entry is one record of the ledger. Entries are appended, never changed, and
+// hold nothing that identifies a person. Those of a row, applied in order to
+// the zero Row, rebuild it.
+type Entry struct {
+	// Seq is the ledger's sequence number, given by the store.
+	Seq     int64     `json:"-"`
+	Account AccountID `json:"-"`
+	Row     RowID     `json:"-"`
+	Kind    EntryKind `json:"-"`
+	At      time.Time `json:"-"`
+	// Key is set on the first entry of a row.
+	Key *Key `json:"key,omitempty"`
+	// Version is the row's version the entry is about.
+	Version int64 `json:"version,omitempty"`
+	// Want is set with EntryDecided. Revive opens a refused row again
+	// because another click id came.
+	Want   *Want `json:"want,omitempty"`
+	Revive bool  `json:"revive,omitempty"`
+	// ClickID is the click id that Want.Click points at, for the store's
+	// erasable look-up index. Never stored with the entry.
+	ClickID string `json:"-"`
+	// Batch, Item, Answer and Resent are set with EntryAnswered and, but for
+	// Resent, EntryTested: what exactly was sent and what became of it.
+	// Target is where it was sent.
+	Batch  BatchID `json:"batch,omitempty"`
+	Target *Target `json:"target,omitempty"`
+	Item   *Item   `json:"item,omitempty"`
+	Answer *Answer `json:"answer,omitempty"`
+	Resent bool    `json:"resent,omitempty"`
+	// NotBefore is the earliest next try.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// Reason is set with EntryClosed.
+	Reason Reason `json:"reason,omitempty"`
+	// Count is set with EntrySent, Action with EntryPaused and EntryResumed
+	// of one action.
+	Count  int    `json:"count,omitempty"`
+	Action string `json:"action,omitempty"`
+	// By is who caused the entry when it was a person.
+	By string `json:"by,omitempty"`
+}
+
+// Apply returns the row as the entry leaves it. It is the only way in which
+// rows change; entries that are about no row leave it as it is.
+func (r Row) Apply(e Entry) Row {
+	if e.Key != nil {
+		r.ID, r.Key, r.OrderID = e.Row, *e.Key, e.Key.OrderID()
+	}
+	switch e.Kind {
+	case EntryDecided:
+		r.decided(e)
+	case EntryAnswered:
+		r.answered(e)
+	case EntryTested:
+		r.testedBy(e)
+	case EntryClosed:
+		r.Closed = e.Reason
+	case EntryUnanswered:
+		r.LastBatch = e.Batch
+		r.know(KnownUnanswered, e)
+	case EntrySent, EntryPaused, EntryResumed:
+		return r
+	}
+	r.refresh()
+	return r
+}
+
+func (r *Row) decided(e Entry) {
+	r.Want, r.Version, r.Closed = *e.Want, e.Version, ""
+	if e.Revive {
+		r.revive()
+	}
+}
+
+// revive forgets a refusal, because another click id deserves a try of its own.
+func (r *Row) revive() {
+	r.Known, r.NotBefore = Known{}, time.Time{}
+	r.Tries, r.Counted, r.Moved, r.Shift = 0, 0, false, 0
+}
+
+func (r *Row) answered(e Entry) {
+	a := *e.Answer
+	r.Last, r.LastBatch, r.NotBefore = &a, e.Batch, e.NotBefore
+	switch a.Verdict {
+	case Done:
+		r.know(KnownThere, e)
+	case AlreadyThere:
+		r.alreadyThere(e)
+	case Refused:
+		r.refused(e)
+	case Retry, Later, FixBatch, Pause:
+		r.again(e)
+	}
+}
+
+// alreadyThere tells ours from somebody else's. Recognised by our order id it
+// is ours: with the value of this manifest if an earlier attempt of it went
+// unanswered, else with a value we cannot tell. Recognised by click and time
+// it is ours only if an earlier attempt of this very manifest went unanswered.
+func (r *Row) alreadyThere(e Entry) {
+	switch {
+	case e.Resent:
+		r.know(KnownThere, e)
+	case e.Answer.By == ByOrderID:
+		r.know(KnownThereValue, e)
+	case !r.Moved:
+		r.Moved = true
+		r.Shift++
+	default:
+		r.refused(e)
+	}
+}
+
+func (r *Row) refused(e Entry) {
+	r.know(KnownRefused, e)
+	if e.Item.Version != r.Version && r.Want.Click != e.Item.Click && !r.Want.Click.IsZero() {
+		r.revive() // another click id came while the row was in flight
+	}
+}
+
+func (r *Row) again(e Entry) {
+	r.Tries++
+	if e.Answer.Counts && e.At.Sub(r.CountedAt) >= CountEvery {
+		r.Counted, r.CountedAt = r.Counted+1, e.At
+	}
+}
+
+func (r *Row) know(s KnownStatus, e Entry) {
+	r.Known = Known{
+		Status: s, Currency: e.Item.Currency, Target: *e.Target, Action: e.Item.Action,
+		At: e.Item.At, Click: e.Item.Click, Batch: e.Batch, Since: e.At,
+	}
+	if s == KnownThere {
+		r.Known.Value = e.Item.Value
+		r.Tries, r.Counted = 0, 0
+	}
+}
+
+func (r *Row) testedBy(e Entry) {
+	a := *e.Answer
+	r.Last, r.LastBatch, r.NotBefore = &a, e.Batch, e.NotBefore
+	switch a.Verdict {
+	case Done, Refused, AlreadyThere:
+		r.Tested = e.Version
+	case Retry, Later, FixBatch, Pause:
+		r.Tries++
+	}
+}

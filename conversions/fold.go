@@ -1,0 +1,212 @@
+package conversions
+
+import "time"
+
+// Fold reduces one lead's events to what should exist at Google under the
+// rules: one Want for every stage the lead was ever tagged with, in sending
+// order. It does not depend on the order in which events stands, only on
+// their times. events must all be of one lead of one source. match decides
+// which click belongs to a tag.
+func Fold(events []Event, rules Rules, match Matcher) []Want {
+	l := lead{events: InOrder(events), rules: rules, match: match}
+	l.time = leadTime(l.events)
+	l.consent = consent(l.events, rules.Consent)
+	for i := range l.events {
+		l.tag(i)
+	}
+	var wants []Want
+	for _, stage := range Stages() {
+		if s := l.stage(stage); s.ever {
+			wants = append(wants, l.want(stage, *s))
+		}
+	}
+	return wants
+}
+
+// lead is the fold's running state.
+type lead struct {
+	events         []Event
+	rules          Rules
+	match          Matcher
+	time           time.Time
+	consent        Consent
+	booked, quoted standing
+	amounts        int // index of the newest event with an amount, plus one
+}
+
+// standing is where one stage stands after the events so far.
+type standing struct {
+	ever    bool      // was tagged at least once
+	present bool      // is the case now
+	since   time.Time // first tag of the current unbroken outcome
+	tag     int       // index of the newest tag that concerned it
+	amounts int       // index of the event whose amounts count, plus one
+	outcome Outcome   // what the newest tag said
+}
+
+func (l *lead) stage(s Stage) *standing {
+	if s == StageBooked {
+		return &l.booked
+	}
+	return &l.quoted
+}
+
+// tag takes the i-th event into account.
+func (l *lead) tag(i int) {
+	e := l.events[i]
+	if e.Outcome == "" {
+		return
+	}
+	if _, _, ok := e.Amounts.Pick(DefaultValueOrder()); ok {
+		l.amounts = i + 1
+	}
+	switch e.Outcome {
+	case OutcomeBooked:
+		l.booked.enter(i, e, l.amounts)
+		if l.rules.OnBooked == RetractQuote {
+			l.quoted.leave(i, e)
+		}
+	case OutcomeQuoted:
+		l.quoted.enter(i, e, l.amounts)
+		l.booked.leave(i, e)
+	case OutcomeSpam, OutcomeWrongNumber:
+		l.booked.leave(i, e)
+		l.quoted.leave(i, e)
+	case OutcomeNotInterested:
+		l.booked.leave(i, e)
+	case OutcomeFollowUp, OutcomeNoAnswer, OutcomeOther:
+		// They say nothing about what was earned; neither do unknown tags.
+	}
+}
+
+func (s *standing) enter(i int, e Event, amounts int) {
+	if !s.present {
+		s.since = e.Order()
+	}
+	s.ever, s.present, s.tag, s.amounts, s.outcome = true, true, i, amounts, e.Outcome
+}
+
+func (s *standing) leave(i int, e Event) {
+	if s.present {
+		s.present, s.tag, s.outcome = false, i, e.Outcome
+	}
+}
+
+// want turns a stage's standing into what should exist.
+func (l *lead) want(stage Stage, s standing) Want {
+	r := l.rules.Stages[stage]
+	tag := l.events[s.tag]
+	w := Want{
+		Stage: stage, Outcome: s.outcome, Tag: tag.Seq,
+		Currency: l.rules.Currency, Consent: l.consent, Action: r.Action, Target: l.rules.Target,
+		At:   s.since.UTC().Truncate(time.Second),
+		Lead: l.time.UTC(),
+		Test: l.rules.Mode == ModeTest,
+	}
+	w.Due = later(l.time.Add(l.rules.Hold), tag.Order().Add(l.rules.Settle)).UTC()
+	w.Deadline = l.time.Add(MaxAge).UTC()
+	l.value(&w, r, s)
+	m := l.match(l.events, s.tag)
+	w.Click = m.Ref
+	w.Reason = l.reason(w, r, s, m)
+	w.Wanted = w.Reason == ""
+	if w.Waiting() {
+		w.WaitUntil = tag.Order().Add(l.rules.ClickWait).UTC()
+	}
+	return w
+}
+
+// value fills in what the stage is worth.
+func (l *lead) value(w *Want, r StageRules, s standing) {
+	if s.amounts == 0 {
+		return
+	}
+	e := l.events[s.amounts-1]
+	order := r.ValueOrder
+	if len(order) == 0 {
+		order = DefaultValueOrder()
+	}
+	c, field, ok := e.Amounts.Pick(order)
+	if !ok {
+		return
+	}
+	w.Value, w.Field, w.Amount, w.ValueEvent = AmountOf(r.Share.Of(c)), field, c, e.Seq
+}
+
+// reason says why the stage is not to be sent, most final first.
+func (l *lead) reason(w Want, r StageRules, s standing, m Match) Reason {
+	switch {
+	case !s.present:
+		return ReasonWithdrawn
+	case r.Action == "":
+		return ReasonNoAction
+	case l.consent == ConsentDenied:
+		return ReasonConsentDenied
+	case w.At.Before(l.rules.UploadFrom):
+		return ReasonBeforeUploadFrom
+	case w.At.After(w.Lead.Add(lookBack(r))):
+		return ReasonAfterLookBack
+	case !w.Value.Known && r.Missing != MissingDefault:
+		return ReasonNoValue
+	case w.Value.Known && w.Value.Cents < r.Minimum:
+		return ReasonBelowMinimum
+	case w.Click.IsZero() && m.Placeholder != "":
+		return ReasonPlaceholder
+	case w.Click.IsZero():
+		return ReasonWaitingForClick
+	default:
+		return ""
+	}
+}
+
+func lookBack(r StageRules) time.Duration {
+	if r.LookBack == 0 {
+		return MaxAge
+	}
+	return r.LookBack
+}
+
+// leadTime is the call's start, else the earliest event. A start that lies
+// after its own receipt is a clock's fault and is not believed.
+func leadTime(events []Event) time.Time {
+	var start, first time.Time
+	for _, e := range events {
+		if first.IsZero() || e.Order().Before(first) {
+			first = e.Order()
+		}
+		if !e.CallStart.IsZero() && !e.CallStart.After(e.Received) && (start.IsZero() || e.CallStart.Before(start)) {
+			start = e.CallStart
+		}
+	}
+	if start.IsZero() {
+		return first
+	}
+	return start
+}
+
+// consent is the newest event's word, else the account's setting. An event
+// that says nothing never overrides one that denied.
+func consent(events []Event, rule ConsentRule) Consent {
+	for i := len(events) - 1; i >= 0; i-- {
+		if c := events[i].Consent; c != ConsentUnspecified {
+			return c
+		}
+	}
+	switch rule {
+	case ConsentRuleGranted:
+		return ConsentGranted
+	case ConsentRuleDenied:
+		return ConsentDenied
+	case ConsentRuleUnspecified, ConsentRuleEvent:
+		return ConsentUnspecified
+	default:
+		return ConsentUnspecified
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,170 @@
+// Package store is the storage contract in words; store/sqlite keeps it on one
+// host, and store/storetest is the suite that every implementation passes.
+//
+// The contract in short. Nothing is answered before it is durable. Events and
+// the ledger are append-only. What identifies a person lives in side rows that
+// can be erased without touching either. Rows change only by ledger entries
+// (conversions.Row.Apply), in one transaction with them, so the ledger alone
+// rebuilds them. Everything done for an account is done under its lease, whose
+// token guards every write. A batch's manifest is stored before it is sent.
+//
+// The package knows nothing of HTTP or Google. Start reading at Store.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// Store is everything a storage does. Consumers declare the few methods they
+// need; this is for implementations, their suite and the wiring. All methods
+// are safe for concurrent use, also by several processes on one database, and
+// keep no durable state in memory. Errors name what was being done and never
+// quote stored data.
+type Store interface {
+	Ingest
+	Leases
+	Folding
+	Sending
+	Reports
+	Close() error
+}
+
+// Ingest takes deliveries.
+type Ingest interface {
+	// Append stores an event once, with its side row, and returns when it is
+	// durable. The same source and body as an earlier delivery, quarantined
+	// or not, is a duplicate: nothing is stored. The event's Seq is ignored;
+	// a Salt is chosen if Person is not zero. An event about a lead leaves a
+	// notice in the inbox of its account. Concurrent calls share a commit;
+	// none waits for others to come.
+	Append(ctx context.Context, e conversions.Event) (conversions.Receipt, error)
+	// Quarantine stores an unreadable delivery in the same way.
+	Quarantine(ctx context.Context, q conversions.Quarantined) (conversions.Receipt, error)
+}
+
+// Leases gives one process at a time the right to work for an account.
+type Leases interface {
+	// Acquire takes the account's lease for conversions.LeaseTTL if it is
+	// free or expired at now, with the next token; otherwise
+	// conversions.ErrHeld.
+	Acquire(ctx context.Context, a conversions.AccountID, holder string, now time.Time) (conversions.Lease, error)
+	// Renew extends a lease that is still held, or gives
+	// conversions.ErrLeaseLost.
+	Renew(ctx context.Context, l conversions.Lease, now time.Time) (conversions.Lease, error)
+	// Release ends a lease; one that was lost already is no error.
+	Release(ctx context.Context, l conversions.Lease) error
+	// Plan returns the account's stored schedule; the zero Plan if none.
+	Plan(ctx context.Context, a conversions.AccountID) (conversions.Plan, error)
+	// Advance replaces the stored schedule old by next if it is still the
+	// stored one, and reports whether it was. Who advances, runs.
+	Advance(ctx context.Context, old, next conversions.Plan) (bool, error)
+}
+
+// Folding turns events into rows. All writes need the lease and give
+// conversions.ErrLeaseLost, writing nothing, when its token is not the
+// account's current one.
+type Folding interface {
+	// Unfolded returns up to limit leads with notices in the account's inbox,
+	// oldest notice first, each whole.
+	Unfolded(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.LeadWork, error)
+	// Decide writes decisions: appends their entries, creates or changes the
+	// rows by Apply, and takes their notices off the inbox, all in one
+	// transaction. An entry with a Key creates the row (an id is chosen).
+	Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error
+	// Refold puts a notice in the inbox for every lead with a row that was
+	// never sent, if fingerprint is not the one stored for the account, and
+	// stores it. It returns how many leads.
+	Refold(ctx context.Context, l conversions.Lease, fingerprint string) (int, error)
+}
+
+// Sending claims rows, keeps manifests and settles answers.
+type Sending interface {
+	// Due returns up to limit rows of the account whose Due is not after now
+	// and whose wanted action is not among without: booked before quoted, the
+	// nearest deadline first. Rows in a batch without an answer are left out.
+	Due(ctx context.Context, a conversions.AccountID, now time.Time, limit int, without []string) ([]conversions.Row, error)
+	// Begin stores a batch's manifest and an EntrySent, before it is sent,
+	// with Attempts 1 and SentAt = Created. Items whose action, click and
+	// second another row of the account holds are moved by whole seconds
+	// until they are apart; a row keeps the second it once had. It returns
+	// the batch as stored, with every item's ClickID filled in from the side
+	// row (empty if erased).
+	Begin(ctx context.Context, l conversions.Lease, b conversions.Batch) (conversions.Batch, error)
+	// Unanswered returns the account's batches without an answer, oldest
+	// first, items with ClickID.
+	Unanswered(ctx context.Context, a conversions.AccountID) ([]conversions.Batch, error)
+	// Again records that a batch without an answer is about to be sent once
+	// more: Attempts grows, SentAt is now. It returns the batch.
+	Again(ctx context.Context, l conversions.Lease, id conversions.BatchID, now time.Time) (conversions.Batch, error)
+	// Rows returns the rows with the given ids, in any order; unknown ids are
+	// left out.
+	Rows(ctx context.Context, a conversions.AccountID, ids []conversions.RowID) ([]conversions.Row, error)
+	// Settle ends a batch: appends the entries and applies them to the rows
+	// as they are now, in one transaction guarded by the lease's token. Rows
+	// of the manifest without an entry are as if they had not been sent.
+	// Settling a settled batch is conversions.ErrNotFound.
+	Settle(ctx context.Context, l conversions.Lease, s conversions.Settlement) error
+	// Record appends entries that belong to no batch and applies them.
+	Record(ctx context.Context, l conversions.Lease, es []conversions.Entry) error
+	// Pauses returns the account's pauses.
+	Pauses(ctx context.Context, a conversions.AccountID) ([]conversions.Paused, error)
+	// Pause stores or replaces a pause and appends an EntryPaused the first
+	// time.
+	Pause(ctx context.Context, l conversions.Lease, p conversions.Paused) error
+	// Resume deletes a pause and appends an EntryResumed; none is no error.
+	Resume(ctx context.Context, l conversions.Lease, action string, at time.Time) error
+}
+
+// Reports reads for people. None of it needs a lease; all of it works beside
+// a running server.
+type Reports interface {
+	// List returns rows newest conversion time first, then highest id. Rows
+	// in a batch without an answer have State sending; Filter.State sees it.
+	List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error)
+	// Totals sums the rows a filter selects by account, stage, state, reason
+	// and currency.
+	Totals(ctx context.Context, f conversions.Filter) ([]conversions.Total, error)
+	// Received counts stored events by account, source, kind and outcome.
+	Received(ctx context.Context, f conversions.Filter) ([]conversions.Received, error)
+	// History returns all that is recorded of a row, events with their side
+	// rows, entries in ledger order; conversions.ErrNotFound if there is none.
+	History(ctx context.Context, a conversions.AccountID, id conversions.RowID) (conversions.History, error)
+	// Ledger returns up to limit entries of the account after sequence number
+	// after, in order.
+	Ledger(ctx context.Context, a conversions.AccountID, after int64, limit int) ([]conversions.Entry, error)
+	// Quarantined lists quarantined deliveries, newest first; limit 0 lists all.
+	Quarantined(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Quarantined, error)
+	// QuarantinedByID returns one, or conversions.ErrNotFound.
+	QuarantinedByID(ctx context.Context, id int64) (conversions.Quarantined, error)
+	// PurgeQuarantine deletes what was quarantined before a time and returns
+	// how many.
+	PurgeQuarantine(ctx context.Context, before time.Time) (int, error)
+	// Forget erases every side row of a lead: click ids, hashes, contact ids.
+	// Events, rows and the ledger stay. It returns how many side rows went.
+	Forget(ctx context.Context, a conversions.AccountID, source string, lead conversions.LeadID) (int, error)
+	// Accounts returns every account the store has events or rows of.
+	Accounts(ctx context.Context) ([]conversions.AccountID, error)
+}
+
+// ErrSchemaNewer is matched by SchemaNewerError.
+var ErrSchemaNewer = errors.New("database schema is newer than this program")
+
+// SchemaNewerError says that a database was written by a newer program.
+type SchemaNewerError struct {
+	// Have is the database's schema version, Want the newest this program
+	// knows.
+	Have, Want int
+}
+
+// Error names both versions.
+func (e *SchemaNewerError) Error() string {
+	return fmt.Sprintf("database has schema version %d, this program knows versions up to %d", e.Have, e.Want)
+}
+
+// Unwrap makes the error match ErrSchemaNewer.
+func (e *SchemaNewerError) Unwrap() error { return ErrSchemaNewer }
