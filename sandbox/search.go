@@ -1,0 +1,8 @@
+package sandbox
+
+import "github.com/shenzhencenter/google-ads-pb/services"
+
+type searchService struct {
+	services.UnimplementedGoogleAdsServiceServer
+	server *Server
+}

@@ -1,0 +1,171 @@
+package sandbox
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	adserrors "github.com/shenzhencenter/google-ads-pb/errors"
+	"github.com/shenzhencenter/google-ads-pb/services"
+)
+
+// maxRows is the most conversions of one request (ConversionUploadError.TOO_MANY_CONVERSIONS_IN_REQUEST, API v25).
+const maxRows = 2000
+
+type uploadService struct {
+	services.UnimplementedConversionUploadServiceServer
+	server *Server
+}
+
+// UploadClickConversions implements the method of the Google Ads API v25.
+func (u *uploadService) UploadClickConversions(
+	ctx context.Context, req *services.UploadClickConversionsRequest,
+) (*services.UploadClickConversionsResponse, error) {
+	c := u.server.newCall(services.ConversionUploadService_UploadClickConversions_FullMethodName, OnUpload, req.GetCustomerId())
+	c.record.Rows, c.record.ValidateOnly = len(req.GetConversions()), req.GetValidateOnly()
+	return serve(ctx, c, func() (*services.UploadClickConversionsResponse, error) { return c.upload(req) })
+}
+
+func (c *call) upload(req *services.UploadClickConversionsRequest) (*services.UploadClickConversionsResponse, error) {
+	if err := c.checkUpload(req); err != nil {
+		return nil, err
+	}
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.record.JobID = s.jobID(req)
+	rows := c.checkRows(req.GetConversions())
+	if err := s.wholeRequest(rows); err != nil {
+		return nil, err
+	}
+	return c.settle(rows, req.GetValidateOnly())
+}
+
+// checkUpload checks the request apart from its rows. What it finds refuses the whole call.
+func (c *call) checkUpload(req *services.UploadClickConversionsRequest) error {
+	unproven := c.server.cfg.Unproven
+	switch n := len(req.GetConversions()); {
+	case !c.customer.Allowlisted && !unproven.OCIBlockPerRow:
+		return refuse(notAllowlistedCode(), notAllowlistedText)
+	case !req.GetPartialFailure():
+		return &refusedError{code: partialFailureCode(), message: "The field partial_failure must be set to true.", path: "partial_failure"}
+	case n == 0:
+		return &refusedError{
+			code:    sizeCode(adserrors.CollectionSizeErrorEnum_TOO_FEW),
+			message: "Too few conversions.", path: "conversions",
+		}
+	case n > maxRows:
+		return &refusedError{
+			code:    uploadCode(adserrors.ConversionUploadErrorEnum_TOO_MANY_CONVERSIONS_IN_REQUEST),
+			message: "Upload fewer than 2001 events in a single request.", path: "conversions",
+		}
+	case req.JobId != nil && (req.GetJobId() < 0 || req.GetJobId() == 0 && !unproven.AcceptJobIDZero):
+		return &refusedError{
+			code:    uploadCode(adserrors.ConversionUploadErrorEnum_INVALID_JOB_ID),
+			message: "A job ID must be a positive integer in the range [1, 2^31).", path: "job_id",
+		}
+	case unproven.OperationsPerRow:
+		return c.server.spend(n)
+	}
+	return c.server.spend(1)
+}
+
+const notAllowlistedText = "Customer is not allowlisted for accessing this feature. New integrations should use the Data Manager API."
+
+// jobID is the caller's job id, or a generated one in [2^31, 2^63).
+func (s *Server) jobID(req *services.UploadClickConversionsRequest) int64 {
+	if req.JobId != nil {
+		return int64(req.GetJobId())
+	}
+	return math.MaxInt32 + s.calls
+}
+
+// wholeRequest refuses the call when a row has an error that Unproven.WholeRequest names.
+func (s *Server) wholeRequest(rows []row) error {
+	if len(s.cfg.Unproven.WholeRequest) == 0 {
+		return nil
+	}
+	for i := range rows {
+		for _, e := range rows[i].errs {
+			number := int32(e.GetErrorCode().GetConversionUploadError())
+			if number != 0 && slices.Contains(s.cfg.Unproven.WholeRequest, number) {
+				return refuse(e.GetErrorCode(), e.GetMessage())
+			}
+		}
+	}
+	return nil
+}
+
+// settle books the good rows and makes the answer: one result per row, an empty one for each that failed.
+func (c *call) settle(rows []row, validateOnly bool) (*services.UploadClickConversionsResponse, error) {
+	var errs []*adserrors.GoogleAdsError
+	results := make([]*services.ClickConversionResult, len(rows))
+	for i := range rows {
+		if results[i] = new(services.ClickConversionResult); len(rows[i].errs) > 0 {
+			errs = append(errs, rows[i].errs...)
+			c.record.Refused++
+			continue
+		}
+		c.record.Accepted++
+		results[i] = rows[i].result()
+		if !validateOnly && !rows[i].dropped {
+			c.server.book.add(&rows[i], c.conversion(&rows[i]))
+		}
+	}
+	failure, err := partialFailure(errs, c.record.ID, c.fault)
+	if err != nil {
+		return nil, err
+	}
+	if validateOnly {
+		results = nil
+	}
+	return &services.UploadClickConversionsResponse{
+		PartialFailureError: failure,
+		Results:             results,
+		JobId:               c.record.JobID,
+	}, nil
+}
+
+func (c *call) conversion(r *row) *Conversion {
+	conv := r.conv
+	out := &Conversion{
+		Customer:    c.customer.ID,
+		Action:      r.action.ID,
+		Kind:        r.id.kind,
+		ClickID:     r.id.id,
+		Time:        r.when,
+		DateTime:    conv.GetConversionDateTime(),
+		Value:       conv.GetConversionValue(),
+		Currency:    conv.GetCurrencyCode(),
+		OrderID:     conv.GetOrderId(),
+		Consent:     conv.GetConsent().GetAdUserData().String(),
+		Identifiers: len(conv.GetUserIdentifiers()),
+		JobID:       c.record.JobID,
+		RequestID:   c.record.ID,
+		Uploaded:    c.record.Time,
+	}
+	if r.id.kind == GCLID {
+		out.GBRAID = conv.GetGbraid()
+	}
+	if conv.ConversionValue == nil || r.action.AlwaysUseDefault {
+		out.Value, out.ValueDefaulted = r.action.DefaultValue, true
+	}
+	if conv.CurrencyCode == nil || r.action.AlwaysUseDefault {
+		out.Currency = r.action.DefaultCurrency
+		if out.Currency == "" {
+			out.Currency = c.customer.Currency
+		}
+	}
+	return out
+}
+
+func (r *row) result() *services.ClickConversionResult {
+	return &services.ClickConversionResult{
+		Gclid:              r.conv.Gclid,
+		Gbraid:             r.conv.GetGbraid(),
+		Wbraid:             r.conv.GetWbraid(),
+		ConversionAction:   r.conv.ConversionAction,
+		ConversionDateTime: r.conv.ConversionDateTime,
+		UserIdentifiers:    r.conv.GetUserIdentifiers(),
+	}
+}
