@@ -95,6 +95,9 @@ type Sending interface {
 	// the batch as stored, with every item's ClickID filled in from the side
 	// row (empty if erased).
 	Begin(ctx context.Context, l conversions.Lease, b conversions.Batch) (conversions.Batch, error)
+	// Fill returns the items with their ClickID read from the side rows, for a
+	// request that is only validated and has no manifest.
+	Fill(ctx context.Context, a conversions.AccountID, items []conversions.Item) ([]conversions.Item, error)
 	// Unanswered returns the account's batches without an answer, oldest
 	// first, items with ClickID.
 	Unanswered(ctx context.Context, a conversions.AccountID) ([]conversions.Batch, error)
