@@ -150,7 +150,7 @@ func good(change ...func(*services.ClickConversion)) *services.ClickConversion {
 // numbered is a good row with its own order id and second.
 func numbered(i int) *services.ClickConversion {
 	return good(func(c *services.ClickConversion) {
-		c.OrderId = proto.String(fmt.Sprintf("order-%d", i))
+		c.OrderId = proto.String(fmt.Sprintf("number-%d", i))
 		when := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second)
 		c.ConversionDateTime = proto.String(when.Format("2006-01-02 15:04:05-07:00"))
 	})
