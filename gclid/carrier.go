@@ -20,8 +20,7 @@ func FromCookie(value string) Result {
 	if !ok {
 		return Result{}
 	}
-	r := bare(id, conversions.GCLID, None)
-	return r
+	return bare(id, conversions.GCLID, None)
 }
 
 // cookieID returns what stands in the place of the id.
@@ -72,11 +71,8 @@ func fromQuery(text string, want conversions.ClickKind) (r Result, ok bool) {
 	if len(head) >= usualID && legal(head) {
 		return Result{}, false // an id with trailing parameters
 	}
-	found := parameters(text)
-	for _, kind := range kindsFrom(want) {
-		if r := found[rank(kind)]; r.Usable || r.Damage != None {
-			return pasted(r), true
-		}
+	if r := best(parameters(text), want); r.Usable || r.Damage != None {
+		return pasted(r), true
 	}
 	if strings.Contains(text, "://") {
 		return never(NotAnID), true
@@ -84,22 +80,28 @@ func fromQuery(text string, want conversions.ClickKind) (r Result, ok bool) {
 	return Result{}, false
 }
 
+// best picks the usable result of the wanted kind, else of the strongest, else
+// the strongest damage.
+func best(found [3]Result, want conversions.ClickKind) (r Result) {
+	if r = found[rank(want)]; r.Usable {
+		return r
+	}
+	for _, f := range found {
+		if f.Usable {
+			return f
+		}
+		if r.Damage == None {
+			r = f
+		}
+	}
+	return r
+}
+
 func pasted(r Result) Result {
 	if r.Usable && r.Damage == None {
 		r.Damage, r.Detail = PastedURL, PastedURL.Sentence()
 	}
 	return r
-}
-
-// kindsFrom lists the kinds, want first.
-func kindsFrom(want conversions.ClickKind) []conversions.ClickKind {
-	kinds := []conversions.ClickKind{want}
-	for _, k := range []conversions.ClickKind{conversions.GCLID, conversions.GBRAID, conversions.WBRAID} {
-		if k != want {
-			kinds = append(kinds, k)
-		}
-	}
-	return kinds
 }
 
 // rank orders the kinds: gclid before gbraid before wbraid.

@@ -50,8 +50,9 @@ const (
 const (
 	// Placeholder: a word, template or sample instead of an id; never sent.
 	Placeholder Damage = "placeholder"
-	// NotAnID: a URL or cookie without a click id, or a plain number, which
-	// might be somebody's telephone; never sent.
+	// NotAnID: a URL or cookie without a click id, a plain number, which
+	// might be somebody's telephone, or fewer than 10 characters, which might
+	// be a name; never sent.
 	NotAnID Damage = "not_an_id"
 	// OtherNetwork: a click id of Meta or Microsoft; never sent.
 	OtherNetwork Damage = "other_network"

@@ -111,19 +111,41 @@ func plausibleHost(host string, schemed bool) bool {
 
 // cleanPath returns the beginning of the path that surely names a page only.
 func cleanPath(path string) string {
-	if !strings.ContainsAny(path, "%@=&;:") {
-		return path
-	}
-	end := len(path)
 	if i := strings.IndexAny(path, "&;"); i >= 0 {
-		end = i
+		path = path[:i]
 	}
-	for i := range end {
-		if path[i] == '=' || path[i] == '@' || path[i] == ':' || suspectEscape(path[i:]) {
-			return path[:strings.LastIndexByte(path[:i], '/')+1]
+	for start := 0; start < len(path); {
+		segment := path[start:]
+		if i := strings.IndexByte(segment, '/'); i >= 0 {
+			segment = segment[:i]
+		}
+		if revealing(segment) {
+			return path[:start]
+		}
+		start += len(segment) + 1
+	}
+	return path
+}
+
+// revealing reports whether a segment of a path may hold a parameter, an
+// e-mail address or a click id.
+func revealing(segment string) bool {
+	if strings.ContainsAny(segment, "=@") || strings.Contains(segment, "%") && suspectEscapes(segment) {
+		return true
+	}
+	if len(segment) < usualID || len(segment) > MaxID || !legal(segment) {
+		return false
+	}
+	return gbraidShape(segment) || scan(segment).family != FamilyUnknown
+}
+
+func suspectEscapes(segment string) bool {
+	for i := range len(segment) {
+		if suspectEscape(segment[i:]) {
+			return true
 		}
 	}
-	return path[:end]
+	return false
 }
 
 // suspectEscape reports whether s begins with an encoded ?, #, &, =, @ or an

@@ -16,9 +16,13 @@ const MaxID = 512
 // pasted into a field may be much longer than the id it carries.
 const maxText = 8192
 
-// usualID is the shortest length an id is known to have had, less a little:
-// ids had 26 characters until March 2014.
+// usualID is the shortest length that raises no suspicion; ids had 26
+// characters until March 2014.
 const usualID = 20
+
+// shortestID is the least that is taken for the rest of a cut id: anything
+// shorter tells Google nothing and may be a name.
+const shortestID = 10
 
 // Result is what Parse and FromCookie found in one text. The zero value is
 // "nothing there".
@@ -64,17 +68,17 @@ func Parse(text string, want conversions.ClickKind) Result {
 // open takes an id out of what surrounds it. layers is how many
 // percent-encodings may still be undone.
 func open(text string, want conversions.ClickKind, d Damage, layers int) Result {
-	switch {
-	case text == "":
+	if text == "" {
 		return Result{}
-	case placeholder(text):
-		return never(Placeholder)
 	}
 	if id, ok := cookieID(text); ok {
-		return bare(id, want, PastedCookie)
+		return bare(id, conversions.GCLID, PastedCookie) // those cookies hold nothing else
 	}
 	if r, ok := fromQuery(text, want); ok {
 		return r
+	}
+	if template(text) {
+		return never(Placeholder)
 	}
 	if decoded := unescape(text); layers > 0 && decoded != text {
 		return open(trim(decoded), want, Encoded, layers-1)
@@ -91,7 +95,7 @@ func bare(text string, want conversions.ClickKind, d Damage) Result {
 	if text == "" {
 		return Result{}
 	}
-	if placeholder(text) {
+	if placeholderWord(text) {
 		return never(Placeholder)
 	}
 	id, rest := cutTrailing(text)
@@ -118,7 +122,7 @@ func judge(id string, want conversions.ClickKind, d Damage) Result {
 		return never(Placeholder)
 	case !legal(id):
 		return never(IllegalCharacters)
-	case plainNumber(id):
+	case plainNumber(id), len(id) < shortestID:
 		return never(NotAnID)
 	case otherNetwork(id):
 		return never(OtherNetwork)

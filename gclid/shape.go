@@ -14,7 +14,7 @@ func placeholder(text string) bool {
 		return false
 	case strings.Contains(text, "...") || strings.Contains(text, "…"):
 		return true // an abbreviated sample such as CjwKCAjw...
-	case len(text) <= 24 && placeholderWord(strings.ToLower(text)):
+	case placeholderWord(text):
 		return true
 	case template(text), oneCharacter(text):
 		return true
@@ -22,8 +22,11 @@ func placeholder(text string) bool {
 	return testID(text)
 }
 
-func placeholderWord(lower string) bool {
-	switch lower {
+func placeholderWord(text string) bool {
+	if len(text) > 24 {
+		return false
+	}
+	switch strings.ToLower(text) {
 	case "undefined", "null", "none", "nil", "nan", "(none)", "(null)",
 		"(not set)", "not set", "not_set", "notset", "not-set",
 		"(not provided)", "not provided", "n/a", "na", "#n/a",
