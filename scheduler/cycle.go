@@ -1,0 +1,225 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// leaseWait is how long a run waits for a lease that another process holds: a
+// dead holder's expires within it.
+const leaseWait = conversions.LeaseTTL + 15*time.Second
+
+// runAccount is one run: fold, resend what went unanswered, send what is due.
+func (s *Scheduler) runAccount(ctx context.Context, a *account, byHand bool) (Report, error) {
+	a.run.Lock()
+	defer a.run.Unlock()
+	c := s.newCycle(a, byHand)
+	held, release, err := s.waitForLease(ctx, a)
+	if err != nil {
+		return c.report, err
+	}
+	defer release()
+	err = c.run(held)
+	c.finish(context.WithoutCancel(ctx))
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = nil // a shutdown between two batches
+	}
+	return c.report, err
+}
+
+// waitForLease takes the lease, waiting for another process to end with it.
+func (s *Scheduler) waitForLease(ctx context.Context, a *account) (context.Context, func(), error) {
+	until := s.cfg.Now().Add(leaseWait)
+	for {
+		held, release, err := a.keeper.hold(ctx)
+		if !errors.Is(err, conversions.ErrHeld) || s.cfg.Now().After(until) {
+			return held, release, err
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// pause waits for d or until ctx is done.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the caller asks for this very error
+	case <-timer.C:
+		return nil
+	}
+}
+
+// cycle is one run under way.
+type cycle struct {
+	s      *Scheduler
+	a      *account
+	byHand bool
+	start  time.Time
+	report Report
+	paused []conversions.Paused
+	stop   bool // a call failed: the rest waits for the next run
+}
+
+func (s *Scheduler) newCycle(a *account, byHand bool) *cycle {
+	start := s.cfg.Now()
+	return &cycle{s: s, a: a, byHand: byHand, start: start, report: Report{
+		Account: a.id, Run: s.cfg.NewID(), Mode: a.Rules.Mode, Started: start,
+	}}
+}
+
+func (c *cycle) run(ctx context.Context) error {
+	if err := c.s.refold(ctx, c.a); err != nil {
+		return err
+	}
+	folded, err := c.s.foldHeld(ctx, c.a)
+	if err != nil {
+		return err
+	}
+	c.report.Folded = folded
+	if c.paused, err = c.s.cfg.Store.Pauses(ctx, c.a.id); err != nil {
+		return fmt.Errorf("read pauses: %w", err)
+	}
+	if p := c.pauseOf(""); p != nil && c.start.Before(p.ProbeAt) {
+		return nil
+	}
+	if err := c.resendAll(ctx); err != nil {
+		return err
+	}
+	if err := c.probeActions(ctx); err != nil {
+		return err
+	}
+	return c.sendDue(ctx)
+}
+
+// pauseOf returns the pause of an action, or of the account for "".
+func (c *cycle) pauseOf(action string) *conversions.Paused {
+	i := slices.IndexFunc(c.paused, func(p conversions.Paused) bool { return p.Action == action })
+	if i < 0 {
+		return nil
+	}
+	return &c.paused[i]
+}
+
+// pausedActions lists the actions that are not to be sent to, but for one.
+func (c *cycle) pausedActions() []string {
+	var actions []string
+	for _, p := range c.paused {
+		if p.Action != "" {
+			actions = append(actions, p.Action)
+		}
+	}
+	return actions
+}
+
+// sendDue sends what was due when the run started. While the account is
+// paused, one row is tried first.
+func (c *cycle) sendDue(ctx context.Context) error {
+	for !c.stop {
+		if err := ctx.Err(); err != nil {
+			return err //nolint:wrapcheck // runAccount asks for this very error
+		}
+		limit := conversions.MaxItems
+		if c.pauseOf("") != nil {
+			limit = 1
+		}
+		rows, err := c.due(ctx, limit, c.pausedActions())
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		if err := c.sendRows(ctx, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// probeActions tries one row of every paused action whose time has come.
+func (c *cycle) probeActions(ctx context.Context) error {
+	for _, p := range slices.Clone(c.paused) {
+		if p.Action == "" || c.start.Before(p.ProbeAt) || c.stop {
+			continue
+		}
+		rows, err := c.due(ctx, 1, c.otherActions(p.Action))
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		if err := c.sendRows(ctx, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cycle) otherActions(action string) []string {
+	others := c.pausedActions()
+	for _, r := range c.a.Rules.Stages {
+		others = append(others, r.Action)
+	}
+	return slices.DeleteFunc(others, func(a string) bool { return a == action })
+}
+
+// due claims rows, first ending those whose time ran out. It returns none
+// only when nothing more is due.
+func (c *cycle) due(ctx context.Context, limit int, without []string) ([]conversions.Row, error) {
+	for {
+		rows, err := c.s.cfg.Store.Due(ctx, c.a.id, c.start, limit, without)
+		if err != nil {
+			return nil, fmt.Errorf("claim due rows: %w", err)
+		}
+		ready, closed := c.divide(rows)
+		if len(closed) > 0 {
+			if err := c.s.cfg.Store.Record(ctx, c.a.keeper.current(), closed); err != nil {
+				return nil, fmt.Errorf("close rows: %w", err)
+			}
+			c.report.Closed += len(closed)
+		}
+		if len(ready) > 0 || len(closed) == 0 {
+			return ready, nil
+		}
+	}
+}
+
+// divide tells rows to send from those whose time ran out.
+func (c *cycle) divide(rows []conversions.Row) (ready []conversions.Row, closed []conversions.Entry) {
+	for _, r := range rows {
+		if e, over := r.Close(c.start); over {
+			closed = append(closed, e)
+		} else if r.Next() == conversions.OpUpload {
+			ready = append(ready, r)
+		}
+	}
+	return ready, closed
+}
+
+// finish completes the report, logs the run's one line and plans the resend
+// of what went unanswered.
+func (c *cycle) finish(ctx context.Context) {
+	c.report.Took = c.s.cfg.Now().Sub(c.start)
+	c.report.Paused = c.paused
+	if c.report.Unanswered > 0 {
+		notify(c.a.retry)
+	}
+	if c.byHand || c.report.worthALine() {
+		c.s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "run", c.report.attrs()...)
+	}
+}
+
+func (r *Report) worthALine() bool {
+	return r.Batches > 0 || r.Closed > 0 || r.Unanswered > 0 || r.Folded > 0 || len(r.Paused) > 0
+}

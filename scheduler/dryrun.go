@@ -1,0 +1,111 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+
+	"closeloop/conversions"
+)
+
+// dryRun validates what a run now would send, in requests that record nothing
+// at the other end. It takes no lease and writes nothing; events that were not
+// folded yet are folded in memory.
+func (s *Scheduler) dryRun(ctx context.Context, a *account) (Report, error) {
+	c := s.newCycle(a, true)
+	c.report.DryRun = true
+	rows, err := c.wouldSend(ctx)
+	if err != nil {
+		return c.report, err
+	}
+	for part := range slices.Chunk(rows, conversions.MaxItems) {
+		if err := ctx.Err(); err != nil {
+			return c.report, err //nolint:wrapcheck // the caller's own cancellation
+		}
+		if err := c.validate(ctx, part); err != nil || c.report.Failed != nil {
+			return c.report, err
+		}
+	}
+	c.report.Took = s.cfg.Now().Sub(c.start)
+	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "dry_run", c.report.attrs()...)
+	return c.report, nil
+}
+
+// wouldSend returns the rows a run now would send, in sending order.
+func (c *cycle) wouldSend(ctx context.Context) ([]conversions.Row, error) {
+	fresh, err := c.foldInMemory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := c.s.cfg.Store.Due(ctx, c.a.id, c.start, math.MaxInt32, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read due rows: %w", err)
+	}
+	var rows []conversions.Row
+	for _, r := range stored {
+		if _, replaced := fresh[r.Key]; !replaced {
+			rows = append(rows, r)
+		}
+	}
+	for _, r := range fresh {
+		if !r.Due.IsZero() && !r.Due.After(c.start) {
+			rows = append(rows, r)
+		}
+	}
+	rows, _ = c.divide(rows)
+	slices.SortStableFunc(rows, inSendingOrder)
+	return rows, nil
+}
+
+func inSendingOrder(a, b conversions.Row) int {
+	if d := a.Key.Stage.Rank() - b.Key.Stage.Rank(); d != 0 {
+		return d
+	}
+	return a.Want.Deadline.Compare(b.Want.Deadline)
+}
+
+// foldInMemory returns the rows that folding the inbox now would change.
+func (c *cycle) foldInMemory(ctx context.Context) (map[conversions.Key]conversions.Row, error) {
+	works, err := c.s.cfg.Store.Unfolded(ctx, c.a.id, math.MaxInt32)
+	if err != nil {
+		return nil, fmt.Errorf("read inbox: %w", err)
+	}
+	fresh := map[conversions.Key]conversions.Row{}
+	for _, w := range works {
+		for _, e := range decide(w, c.a.Rules, c.s.cfg.Match, c.start).Entries {
+			row := rowOf(w, e).Apply(e)
+			fresh[row.Key] = row
+		}
+	}
+	c.report.Folded = len(works)
+	return fresh, nil
+}
+
+func rowOf(w conversions.LeadWork, e conversions.Entry) conversions.Row {
+	for _, r := range w.Rows {
+		if e.Key == nil && r.ID == e.Row {
+			return r
+		}
+	}
+	return conversions.Row{}
+}
+
+func (c *cycle) validate(ctx context.Context, rows []conversions.Row) error {
+	b := c.batch(rows)
+	items, err := c.s.cfg.Store.Fill(ctx, c.a.id, b.Items)
+	if err != nil {
+		return fmt.Errorf("read click ids: %w", err)
+	}
+	b.Items = items
+	reply := c.call(ctx, b, true)
+	if reply.Call != nil {
+		c.report.Failed = reply.Call
+		return nil
+	}
+	for _, answer := range reply.Answers {
+		c.report.count(answer)
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// pauses stops or resumes sending as the reply demands.
+func (c *cycle) pauses(ctx context.Context, b conversions.Batch, reply conversions.Reply, now time.Time) error {
+	ctx = context.WithoutCancel(ctx)
+	if reply.Call != nil && reply.Call.Verdict != conversions.FixBatch {
+		c.stop, c.report.Failed = true, reply.Call
+		return c.pauseFor(ctx, "", *reply.Call, now)
+	}
+	fine := map[string]bool{}
+	for i, item := range b.Items {
+		answer := reply.Answers[i]
+		if answer.Verdict != conversions.Pause {
+			fine[item.Action] = true
+			continue
+		}
+		action := item.Action
+		if answer.Scope != conversions.ScopeAction {
+			action, c.stop = "", true
+		}
+		if err := c.pauseFor(ctx, action, answer, now); err != nil {
+			return err
+		}
+	}
+	return c.resume(ctx, fine, now)
+}
+
+// pauseFor pauses an action, or the account for "". A call that may simply be
+// tried at the next run pauses nothing.
+func (c *cycle) pauseFor(ctx context.Context, action string, answer conversions.Answer, now time.Time) error {
+	p := conversions.Paused{Account: c.a.id, Action: action, Since: now, Answer: answer}
+	switch {
+	case answer.Verdict == conversions.Pause:
+		p.ProbeAt = now.Add(max(answer.Wait, conversions.ProbeEvery))
+	case answer.Wait > 0:
+		p.ProbeAt = now.Add(answer.Wait)
+	default:
+		return nil
+	}
+	if known := c.pauseOf(action); known != nil {
+		if known.Since.Equal(now) {
+			return nil // said by another row of the same answer
+		}
+		p.Since = known.Since
+	}
+	if err := c.s.cfg.Store.Pause(ctx, c.a.keeper.current(), p); err != nil {
+		return fmt.Errorf("pause: %w", err)
+	}
+	c.paused = append(c.without(action), p)
+	return nil
+}
+
+// resume ends pauses whose probe got another answer than a pause.
+func (c *cycle) resume(ctx context.Context, fine map[string]bool, now time.Time) error {
+	for _, p := range slices.Clone(c.paused) {
+		if p.Since.Equal(now) || (p.Action != "" && !fine[p.Action]) || len(fine) == 0 {
+			continue
+		}
+		if p.Action == "" && c.stop {
+			continue // another row of the same answer paused the account again
+		}
+		if err := c.s.cfg.Store.Resume(ctx, c.a.keeper.current(), p.Action, now); err != nil {
+			return fmt.Errorf("resume: %w", err)
+		}
+		c.paused = c.without(p.Action)
+	}
+	return nil
+}
+
+func (c *cycle) without(action string) []conversions.Paused {
+	return slices.DeleteFunc(slices.Clone(c.paused), func(p conversions.Paused) bool { return p.Action == action })
+}
