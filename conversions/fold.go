@@ -4,7 +4,7 @@ import "time"
 
 // Fold reduces one lead's events to what should exist at Google under the
 // rules: one Want for every stage the lead was ever tagged with, in sending
-// order. It does not depend on the order in which events stands, only on
+// order. It does not depend on the order in which events stand, only on
 // their times. events must all be of one lead of one source. match decides
 // which click belongs to a tag.
 func Fold(events []Event, rules Rules, match Matcher) []Want {
@@ -31,7 +31,6 @@ type lead struct {
 	time           time.Time
 	consent        Consent
 	booked, quoted standing
-	amounts        int // index of the newest event with an amount, plus one
 }
 
 // standing is where one stage stands after the events so far.
@@ -41,6 +40,7 @@ type standing struct {
 	since   time.Time // first tag of the current unbroken outcome
 	tag     int       // index of the newest tag that concerned it
 	amounts int       // index of the event whose amounts count, plus one
+	newest  int       // index of the newest event with an amount the stage's rules can use, plus one
 	outcome Outcome   // what the newest tag said
 }
 
@@ -57,17 +57,19 @@ func (l *lead) tag(i int) {
 	if e.Outcome == "" {
 		return
 	}
-	if _, _, ok := e.Amounts.Pick(DefaultValueOrder()); ok {
-		l.amounts = i + 1
+	for _, s := range Stages() {
+		if _, _, ok := e.Amounts.Pick(l.rules.Stages[s].valueOrder()); ok {
+			l.stage(s).newest = i + 1
+		}
 	}
 	switch e.Outcome {
 	case OutcomeBooked:
-		l.booked.enter(i, e, l.amounts)
+		l.booked.enter(i, e)
 		if l.rules.OnBooked == RetractQuote {
 			l.quoted.leave(i, e)
 		}
 	case OutcomeQuoted:
-		l.quoted.enter(i, e, l.amounts)
+		l.quoted.enter(i, e)
 		l.booked.leave(i, e)
 	case OutcomeSpam, OutcomeWrongNumber:
 		l.booked.leave(i, e)
@@ -79,11 +81,11 @@ func (l *lead) tag(i int) {
 	}
 }
 
-func (s *standing) enter(i int, e Event, amounts int) {
+func (s *standing) enter(i int, e Event) {
 	if !s.present {
 		s.since = e.Order()
 	}
-	s.ever, s.present, s.tag, s.amounts, s.outcome = true, true, i, amounts, e.Outcome
+	s.ever, s.present, s.tag, s.amounts, s.outcome = true, true, i, s.newest, e.Outcome
 }
 
 func (s *standing) leave(i int, e Event) {
@@ -122,11 +124,7 @@ func (l *lead) value(w *Want, r StageRules, s standing) {
 		return
 	}
 	e := l.events[s.amounts-1]
-	order := r.ValueOrder
-	if len(order) == 0 {
-		order = DefaultValueOrder()
-	}
-	c, field, ok := e.Amounts.Pick(order)
+	c, field, ok := e.Amounts.Pick(r.valueOrder())
 	if !ok {
 		return
 	}

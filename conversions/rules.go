@@ -84,6 +84,13 @@ type StageRules struct {
 	LookBack time.Duration `json:"look_back,omitempty"`
 }
 
+func (r StageRules) valueOrder() []ValueField {
+	if len(r.ValueOrder) == 0 {
+		return DefaultValueOrder()
+	}
+	return r.ValueOrder
+}
+
 // Rules are all that decides, for one account, what a lead's events mean.
 type Rules struct {
 	Account  AccountID   `json:"account"`
