@@ -1,0 +1,91 @@
+// Package audit answers "what became of that job?": reports over the store,
+// made once for the command line and whatever else shows them. It only reads,
+// also while a server writes, and does not know how rows were sent.
+//
+// Start reading at Reports: a report is one file with one constructor listed
+// there.
+package audit
+
+import (
+	"context"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// Reader is what reports need of the storage. See package store for the
+// contract of each method.
+type Reader interface {
+	List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error)
+	Totals(ctx context.Context, f conversions.Filter) ([]conversions.Total, error)
+	Received(ctx context.Context, f conversions.Filter) ([]conversions.Received, error)
+	History(ctx context.Context, a conversions.AccountID, id conversions.RowID) (conversions.History, error)
+	Pauses(ctx context.Context, a conversions.AccountID) ([]conversions.Paused, error)
+	Accounts(ctx context.Context) ([]conversions.AccountID, error)
+	Quarantined(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Quarantined, error)
+	QuarantinedByID(ctx context.Context, id int64) (conversions.Quarantined, error)
+}
+
+// Query is what a person asked for.
+type Query struct {
+	Filter conversions.Filter
+	// Subject is what "show" reports are about: a row number or an order id,
+	// or a quarantine number.
+	Subject string
+	// Now is the time at which due times are judged.
+	Now time.Time
+	// Zones are the accounts' time zones for display; UTC where missing.
+	// Modes are their modes, Configured tells accounts of the configuration
+	// from orphaned ones; nil when there is no configuration.
+	Zones      map[conversions.AccountID]*time.Location
+	Modes      map[conversions.AccountID]conversions.Mode
+	Configured map[conversions.AccountID]bool
+}
+
+// zone is the zone in which an account's times are shown.
+func (q Query) zone(a conversions.AccountID) *time.Location {
+	if z := q.Zones[a]; z != nil {
+		return z
+	}
+	return time.UTC
+}
+
+// stamp renders a time for people, in the account's zone.
+func (q Query) stamp(a conversions.AccountID, t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(q.zone(a)).Format("2006-01-02 15:04:05 -07:00")
+}
+
+// Report is one kind of report.
+type Report struct {
+	// Group and Name are the words that ask for it: "audit list". Subject
+	// names what it is about, empty when it takes no subject.
+	Group, Name, Subject string
+	// Short is one line of help, Example one command.
+	Short, Example string
+	// Run makes the report.
+	Run func(ctx context.Context, r Reader, q Query) (Result, error)
+}
+
+// Reports lists every report.
+func Reports() []Report {
+	return []Report{list(), show(), summary(), quarantineList(), quarantineShow()}
+}
+
+// Result is a report made: Tables for people and spreadsheets, Data for
+// programs.
+type Result struct {
+	Tables []Table
+	Data   any
+}
+
+// Table is a title, column names and cells. Notes stand below the table and
+// are left out of CSV.
+type Table struct {
+	Title   string
+	Columns []string
+	Rows    [][]string
+	Notes   []string
+}
