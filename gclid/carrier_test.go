@@ -51,6 +51,7 @@ func TestFromURLPage(t *testing.T) {
 		{"bad port", "https://example.com:port/a", ""},
 		{"no host", "https:///a", ""},
 		{"control characters", "https://example.com/a\x00\x1b[0m", "example.com/a[0m"},
+		{"a long path", "https://example.com" + strings.Repeat("/aé", 500), "example.com" + strings.Repeat("/aé", 125) + "/"},
 		{"invalid UTF-8", "https://example.com/a\xffb", "example.com/ab"},
 	}
 	for _, tt := range tests {

@@ -33,8 +33,8 @@ func TestInspect(t *testing.T) {
 		{"unknown", "CNSomethingOlder_Than2014aa", gclid.Inspection{}},
 		{"illegal", "CjwKCAjw...", gclid.Inspection{}},
 		{"too long", strings.Repeat(summer, 6), gclid.Inspection{}},
-		{"a length beyond the end of memory", raw(0x0a, 8, 0x0a, 8, 8, 1, 0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1), gclid.Inspection{Family: gclid.FamilyB, Damage: gclid.Malformed}},
-		{"an endless number", raw(0x0a, 8, 0x0a, 8, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), gclid.Inspection{Family: gclid.FamilyB, Damage: gclid.Malformed}},
+		{"a length beyond the end of memory", raw(0x0a, 3, 0x0a, 8, 8, 0x12, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1), gclid.Inspection{Family: gclid.FamilyB, Damage: gclid.Malformed}},
+		{"an endless number", raw(0x0a, 3, 0x0a, 8, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), gclid.Inspection{Family: gclid.FamilyB, Damage: gclid.Malformed}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
