@@ -92,6 +92,7 @@ cover: | need-go ## Run every test and print the coverage of each function
 	go test -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out
 
+# Both sides of a ratio belong into one run: figures of two runs on a shared machine do not compare.
 .PHONY: bench
 bench: | need-go ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./bench/...
