@@ -5,7 +5,7 @@ package gclid
 // forbids sending, then what is suspected, then what was repaired.
 type Damage string
 
-// No damage.
+// None is no damage.
 const None Damage = ""
 
 // Damage that was repaired; the id is sent.
@@ -119,7 +119,7 @@ func (d Damage) words() (what, hint string) {
 }
 
 func (d Damage) graveWords() (what, hint string) {
-	switch d { //nolint:exhaustive // the repaired ones are in words
+	switch d {
 	case Truncated:
 		return "The click id looks cut short; it is sent as it is.", "Let every field and column on its way hold at least 512 characters."
 	case LowerCased:

@@ -25,12 +25,16 @@ func TestFind(t *testing.T) {
 	}{
 		{"nothing", gclid.Fields{}, nil, ""},
 		{
-			"a clean field and page", gclid.Fields{GCLID: id, Landing: "https://example.com/services"},
-			[]conversions.FoundClick{click(conversions.GCLID, id, field, "")}, "example.com/services",
+			"a clean field and page",
+			gclid.Fields{GCLID: id, Landing: "https://example.com/services"},
+			[]conversions.FoundClick{click(conversions.GCLID, id, field, "")},
+			"example.com/services",
 		},
 		{
-			"the same id in the page is listed once", gclid.Fields{GCLID: id, Landing: "https://example.com/?gclid=" + id},
-			[]conversions.FoundClick{click(conversions.GCLID, id, field, "")}, "example.com/",
+			"the same id in the page is listed once",
+			gclid.Fields{GCLID: id, Landing: "https://example.com/?gclid=" + id},
+			[]conversions.FoundClick{click(conversions.GCLID, id, field, "")},
+			"example.com/",
 		},
 		{
 			"field before page, gclid before braids",
@@ -44,7 +48,8 @@ func TestFind(t *testing.T) {
 				click(conversions.WBRAID, "wbraidOfTheDelivery0123", field, ""),
 				click(conversions.GCLID, other, landing, ""),
 				click(conversions.WBRAID, "anotherWbraidOfThePage", landing, ""),
-			}, "example.com/a",
+			},
+			"example.com/a",
 		},
 		{
 			"a placeholder does not hide the page's id",
@@ -52,11 +57,14 @@ func TestFind(t *testing.T) {
 			[]conversions.FoundClick{
 				click(conversions.GCLID, "", field, gclid.Placeholder),
 				click(conversions.GCLID, id, landing, ""),
-			}, "example.com/",
+			},
+			"example.com/",
 		},
 		{
-			"a gbraid in the gclid field is listed once", gclid.Fields{GCLID: sampleGBRAID, GBRAID: sampleGBRAID},
-			[]conversions.FoundClick{click(conversions.GBRAID, sampleGBRAID, field, gclid.WrongField)}, "",
+			"a gbraid in the gclid field is listed once",
+			gclid.Fields{GCLID: sampleGBRAID, GBRAID: sampleGBRAID},
+			[]conversions.FoundClick{click(conversions.GBRAID, sampleGBRAID, field, gclid.WrongField)},
+			"",
 		},
 		{"a cookie header without a click", gclid.Fields{Cookie: "_ga=GA1.2.3.4; _gcl_au=1.1.123.456"}, nil, ""},
 	}

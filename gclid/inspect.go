@@ -44,10 +44,10 @@ func Inspect(id string) Inspection {
 	in := Inspection{Family: s.family, Damage: suspect(id, "gclid")}
 	switch s.family {
 	case FamilyA:
-		in.ClickTime = plausible(time.UnixMicro(int64(s.clock & (1<<62 - 1)))) //nolint:gosec // masked to 62 bits
+		in.ClickTime = plausible(time.UnixMicro(int64(s.clock & (1<<62 - 1))))
 	case FamilyB:
 		// Midnight in Los Angeles is 07:00 or 08:00 of the same date in UTC.
-		if t := plausible(time.Unix(int64(s.clock&(1<<40-1)), 0)); !t.IsZero() { //nolint:gosec // masked to 40 bits
+		if t := plausible(time.Unix(int64(s.clock&(1<<40-1)), 0)); !t.IsZero() {
 			in.Day = t.Format(time.DateOnly)
 		}
 	case FamilyUnknown:
@@ -169,7 +169,7 @@ func fieldSize(b []byte, wire uint64) (size int, st state) {
 		if v > MaxID {
 			return 0, broken
 		}
-		return fixedSize(b, n+int(v)) //nolint:gosec // at most MaxID
+		return fixedSize(b, n+int(v))
 	case 5:
 		return fixedSize(b, 4)
 	default:

@@ -139,27 +139,15 @@ func revealing(segment string) bool {
 	return gbraidShape(segment) || scan(segment).family != FamilyUnknown
 }
 
+// suspectEscapes reports whether an encoded ?, #, &, =, @, percent sign or
+// control character occurs.
 func suspectEscapes(segment string) bool {
 	for i := range len(segment) {
-		if suspectEscape(segment[i:]) {
+		if c, ok := escape(segment[i:]); ok && (c < 0x20 || strings.IndexByte("?#&=@%", c) >= 0) {
 			return true
 		}
 	}
 	return false
-}
-
-// suspectEscape reports whether s begins with an encoded ?, #, &, =, @ or an
-// encoded control character or percent sign.
-func suspectEscape(s string) bool {
-	if len(s) < 3 || s[0] != '%' {
-		return false
-	}
-	hi, lo := unhex(s[1]), unhex(s[2])
-	if hi < 0 || lo < 0 {
-		return false
-	}
-	c := byte(hi<<4 | lo)
-	return c < 0x20 || strings.IndexByte("?#&=@%", c) >= 0
 }
 
 // shorten keeps hostPath storable: valid UTF-8, no control characters,

@@ -203,28 +203,36 @@ func unescape(text string) string {
 	}
 	out := make([]byte, 0, len(text))
 	for i := 0; i < len(text); i++ {
-		if text[i] == '%' && i+2 < len(text) {
-			hi, lo := unhex(text[i+1]), unhex(text[i+2])
-			if hi >= 0 && lo >= 0 {
-				out = append(out, byte(hi<<4|lo))
-				i += 2
-				continue
-			}
+		c, ok := escape(text[i:])
+		if ok {
+			i += 2
+		} else {
+			c = text[i]
 		}
-		out = append(out, text[i])
+		out = append(out, c)
 	}
 	return string(out)
 }
 
-func unhex(c byte) int {
+// escape decodes the percent-encoded byte at the beginning of s.
+func escape(s string) (c byte, ok bool) {
+	if len(s) < 3 || s[0] != '%' {
+		return 0, false
+	}
+	hi, okHi := unhex(s[1])
+	lo, okLo := unhex(s[2])
+	return hi<<4 | lo, okHi && okLo
+}
+
+func unhex(c byte) (v byte, ok bool) {
 	switch {
 	case '0' <= c && c <= '9':
-		return int(c - '0')
+		return c - '0', true
 	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
+		return c - 'a' + 10, true
 	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
+		return c - 'A' + 10, true
 	default:
-		return -1
+		return 0, false
 	}
 }
