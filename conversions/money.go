@@ -3,7 +3,7 @@ package conversions
 import (
 	"fmt"
 	"math/bits"
-	"strconv"
+	"strings"
 )
 
 // Cents is an amount in hundredths of a major currency unit, whatever the
@@ -36,7 +36,7 @@ const MaxShare BasisPoints = 100_000
 
 // String renders the share as a percentage without needless decimals.
 func (b BasisPoints) String() string {
-	return strconv.FormatFloat(float64(b)/100, 'f', -1, 64) + " %"
+	return strings.TrimSuffix(strings.TrimRight(Cents(b).String(), "0"), ".") + " %"
 }
 
 // Of returns the share of c, rounded half up to a whole hundredth. Both must
