@@ -1,0 +1,18 @@
+package googleads
+
+import (
+	"github.com/shenzhencenter/google-ads-pb/services"
+
+	"closeloop/conversions"
+)
+
+// Build shows the request of a batch to the benchmark and to tests of what is left out of it.
+func Build(b conversions.Batch, validateOnly bool) *services.UploadClickConversionsRequest {
+	return build(&b, validateOnly)
+}
+
+// Read shows the reading of an answer to tests of shapes that only a broken server sends.
+func Read(items []conversions.Item, resp *services.UploadClickConversionsResponse, validateOnly bool) []conversions.Answer {
+	answers, _ := read(items, resp, validateOnly)
+	return answers
+}

@@ -1,0 +1,153 @@
+package googleads_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"closeloop/conversions"
+	"closeloop/googleads"
+	"closeloop/sandbox"
+)
+
+const (
+	customer = "1234567890"
+	booked   = "11"
+)
+
+func diff(t *testing.T, got, want any) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// now is the sandbox's clock.
+func now() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) }
+
+func newYork(t testing.TB) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+func clickID(i int) string { return fmt.Sprintf("CjwKCAjwTestClickNumber%06dLongEnough-AAA_EiwA", i) }
+
+// item is the i-th row: a booking a day ago for a click of two days ago.
+func item(t testing.TB, i int) conversions.Item {
+	t.Helper()
+	return conversions.Item{
+		Row: conversions.RowID(i + 1), Version: 1, Op: conversions.OpUpload,
+		OrderID: fmt.Sprintf("cl%030d", i), Action: booked,
+		Click: conversions.ClickRef{Kind: conversions.GCLID}, ClickID: clickID(i),
+		At:    now().Add(-24*time.Hour + time.Duration(i)*time.Second).In(newYork(t)),
+		Value: conversions.AmountOf(conversions.Cents(250000 + i)), Currency: "USD", Consent: conversions.ConsentGranted,
+	}
+}
+
+func batch(t testing.TB, n int) conversions.Batch {
+	t.Helper()
+	b := conversions.Batch{
+		ID: "b1", Account: "kitchens", Attempts: 1,
+		Target: conversions.Target{API: conversions.APIGoogleAds, Customer: customer},
+	}
+	for i := range n {
+		b.Items = append(b.Items, item(t, i))
+	}
+	return b
+}
+
+func sandboxConfig() sandbox.Config {
+	c := sandbox.Config{
+		Now: now,
+		Customers: []sandbox.Customer{
+			{
+				ID: customer, Name: "Kitchens", Currency: "USD", Zone: "America/New_York", Allowlisted: true,
+				Actions: []sandbox.Action{
+					{ID: 11, Name: "booked", LookbackDays: 90},
+					{ID: 12, Name: "quoted", DefaultValue: 7, DefaultCurrency: "CAD"},
+					{ID: 13, Name: "page", Type: sandbox.Webpage},
+					{ID: 15, Name: "new", Created: now().Add(-5 * time.Hour)},
+					{ID: 16, Name: "once", OnePerClick: true},
+				},
+			},
+			{ID: "4444444444", LoginCustomer: "9999999999", Allowlisted: true, Actions: []sandbox.Action{{ID: 11, Name: "booked"}}},
+			{ID: "5555555555", Actions: []sandbox.Action{{ID: 11, Name: "booked"}}},
+		},
+		OAuth: sandbox.OAuth{ClientID: "client", ClientSecret: clientSecret, RefreshToken: refreshToken, Now: time.Now},
+	}
+	for i := range 2000 {
+		c.Clicks = append(c.Clicks, sandbox.Click{
+			Kind: sandbox.GCLID, ID: clickID(i), Customer: customer, Time: now().Add(-48 * time.Hour),
+		})
+	}
+	return c
+}
+
+const (
+	clientSecret = "client-secret-value"
+	refreshToken = "1//refresh-token-value"
+)
+
+func start(t testing.TB, cfg sandbox.Config) *sandbox.Server {
+	t.Helper()
+	s, err := sandbox.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func tokens(t testing.TB, c googleads.Credentials) *googleads.Tokens {
+	t.Helper()
+	source, err := googleads.OpenTokens(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+func app(s *sandbox.Server) googleads.Credentials {
+	return googleads.Credentials{
+		ClientID: "client", ClientSecret: clientSecret, RefreshToken: refreshToken, TokenURL: s.TokenURL(),
+	}
+}
+
+func dial(t testing.TB, cfg googleads.Config, source *googleads.Tokens) *googleads.Client {
+	t.Helper()
+	c, err := googleads.Dial(cfg, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// connect is a client of the sandbox with the usual credentials.
+func connect(t testing.TB, s *sandbox.Server) *googleads.Client {
+	t.Helper()
+	return dial(t, googleads.Config{Endpoint: s.GRPCAddr(), Plaintext: true}, tokens(t, app(s)))
+}
+
+// verdicts and codes of a reply, by row.
+func verdicts(r conversions.Reply) []conversions.Verdict {
+	list := make([]conversions.Verdict, len(r.Answers))
+	for i, a := range r.Answers {
+		list[i] = a.Verdict
+	}
+	return list
+}
