@@ -20,6 +20,7 @@ const failureTrailer = "google.ads.googleads." + apiVersion + ".errors.googleads
 // call is one gRPC call from its arrival to its answer.
 type call struct {
 	server   *Server
+	sequence int64 // from 1
 	place    FaultPlace
 	customer *Customer // set once access is granted
 	token    string
@@ -31,7 +32,7 @@ func (s *Server) newCall(method string, place FaultPlace, customer string) *call
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
-	return &call{server: s, place: place, record: Request{
+	return &call{server: s, sequence: s.calls, place: place, record: Request{
 		ID:       fmt.Sprintf("sandbox-%08d", s.calls),
 		Method:   method,
 		Customer: customer,
@@ -73,15 +74,15 @@ func attempt[R any](ctx context.Context, c *call, work func() (R, error)) (res R
 func (c *call) disturb(ctx context.Context) error {
 	if c.fault.Delay > 0 {
 		if err := c.server.cfg.Sleep(ctx, time.Duration(c.fault.Delay)); err != nil {
-			return status.FromContextError(ctx.Err()).Err() //nolint:wrapcheck // a status is the answer
+			return status.FromContextError(ctx.Err()).Err()
 		}
 	}
 	switch c.fault.Kind {
 	case FaultUnavailable:
-		return status.Error(codes.Unavailable, "The service is currently unavailable.") //nolint:wrapcheck // as above
+		return status.Error(codes.Unavailable, "The service is currently unavailable.")
 	case FaultCut:
 		c.server.conns.cut(ctx)
-		return status.Error(codes.Unavailable, "connection cut") //nolint:wrapcheck // as above
+		return status.Error(codes.Unavailable, "connection cut")
 	case FaultInternal:
 		return refuse(internalCode(), "An internal error has occurred.")
 	case FaultQuota:
@@ -110,7 +111,7 @@ func (c *call) answer(ctx context.Context, err error) error {
 	c.record.Outcome = codes.OK.String()
 	if err != nil {
 		var failure *adserrors.GoogleAdsFailure
-		failure, err, c.record.Outcome = asStatus(err, c.record.ID, c.fault.FailureVersion)
+		failure, c.record.Outcome, err = asStatus(err, c.record.ID, c.fault.FailureVersion)
 		if raw, merr := proto.Marshal(failure); failure != nil && merr == nil {
 			trailer.Set(failureTrailer, string(raw))
 		}

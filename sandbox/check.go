@@ -89,7 +89,7 @@ func (r *row) failOnRequest(f *Fault) {
 	r.fail(internalCode(), "An internal error has occurred.", "")
 }
 
-var actionName = regexp.MustCompile(`^customers/\d{1,10}/conversionActions/(\d{1,18})$`) //nolint:gochecknoglobals // a compiled constant
+var actionName = regexp.MustCompile(`^customers/\d{1,10}/conversionActions/(\d{1,18})$`)
 
 func (c *call) checkAction(r *row) {
 	name, at := r.conv.GetConversionAction(), field("conversion_action")
@@ -195,7 +195,7 @@ func (c *call) checkValue(r *row) {
 }
 
 // personal finds an e-mail address or an international phone number.
-var personal = regexp.MustCompile(`[^@\s]+@[^@\s]+\.[^@\s]+|\+\d{8,15}`) //nolint:gochecknoglobals // a compiled constant
+var personal = regexp.MustCompile(`[^@\s]+@[^@\s]+\.[^@\s]+|\+\d{8,15}`)
 
 func (c *call) checkOrderID(r *row) {
 	unproven, at := c.server.cfg.Unproven, field("order_id")

@@ -155,7 +155,7 @@ type Click struct {
 	Hashes []string `json:"hashes,omitempty"`
 }
 
-var customerIDForm = regexp.MustCompile(`^\d{10}$`) //nolint:gochecknoglobals // a compiled constant
+var customerIDForm = regexp.MustCompile(`^\d{10}$`)
 
 func (c *Config) withDefaults() Config {
 	d := *c

@@ -1,9 +1,13 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
 	"mime"
 	"net/http"
+	"slices"
 )
 
 // maxControl bounds the body of a control request.
@@ -51,17 +55,21 @@ func post[T any](w http.ResponseWriter, r *http.Request, add func(...T) error) {
 	writeJSON(w, http.StatusCreated, map[string]int{"added": len(items)})
 }
 
-func readItems[T any](body interface{ Read([]byte) (int, error) }) ([]T, error) {
+func readItems[T any](body io.Reader) ([]T, error) {
 	var raw json.RawMessage
 	if err := json.NewDecoder(body).Decode(&raw); err != nil {
-		return nil, err //nolint:wrapcheck // shown to the caller as it is
+		return nil, fmt.Errorf("read body: %w", err)
 	}
 	if raw[0] != '[' {
-		raw = append(append(json.RawMessage{'['}, raw...), ']')
+		raw = slices.Concat(json.RawMessage{'['}, raw, json.RawMessage{']'})
 	}
+	strict := json.NewDecoder(bytes.NewReader(raw))
+	strict.DisallowUnknownFields()
 	var items []T
-	err := json.Unmarshal(raw, &items)
-	return items, err //nolint:wrapcheck // as above
+	if err := strict.Decode(&items); err != nil {
+		return nil, fmt.Errorf("read body: %w", err)
+	}
+	return items, nil
 }
 
 type problem struct {

@@ -11,7 +11,6 @@ import (
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -51,25 +50,25 @@ func (e *refusedError) proto() *adserrors.GoogleAdsError {
 	return out
 }
 
-// asStatus is the gRPC error a refused call is answered with, and the outcome to remember. Errors of other origin
-// (faults, cancelled contexts) carry their own status and no failure.
-func asStatus(err error, requestID, version string) (_ *adserrors.GoogleAdsFailure, answer error, outcome string) {
+// asStatus is the gRPC error a refused call is answered with, the failure in it, and the outcome to remember. Errors of
+// other origin (faults, cancelled contexts) carry their own status and no failure.
+func asStatus(err error, requestID, version string) (failure *adserrors.GoogleAdsFailure, outcome string, answer error) {
 	var refused *refusedError
 	if !errors.As(err, &refused) {
 		st := status.Convert(err)
-		return nil, st.Err(), st.Code().String()
+		return nil, st.Code().String(), st.Err()
 	}
-	failure := &adserrors.GoogleAdsFailure{Errors: []*adserrors.GoogleAdsError{refused.proto()}, RequestId: requestID}
+	failure = &adserrors.GoogleAdsFailure{Errors: []*adserrors.GoogleAdsError{refused.proto()}, RequestId: requestID}
 	detail, err := packFailure(failure, version)
 	if err != nil {
-		return nil, status.Error(codes.Internal, err.Error()), codes.Internal.String()
+		return nil, codes.Internal.String(), status.Error(codes.Internal, err.Error())
 	}
 	st := status.FromProto(&rpcstatus.Status{
-		Code:    int32(statusOf(refused.code)),
+		Code:    int32(statusOf(refused.code)), //nolint:gosec // gRPC codes end at 16
 		Message: refused.message,
 		Details: []*anypb.Any{detail},
 	})
-	return failure, st.Err(), codeName(refused.code)
+	return failure, codeName(refused.code), st.Err()
 }
 
 // partialFailure is the partial_failure_error of an upload: one failure for all rows, with the message describing the
@@ -152,7 +151,7 @@ func rowError(index int, code *adserrors.ErrorCode, message, trigger string, pat
 func element(name string, index int) *adserrors.ErrorLocation_FieldPathElement {
 	el := &adserrors.ErrorLocation_FieldPathElement{FieldName: name}
 	if index >= 0 {
-		el.Index = proto.Int32(int32(index)) //nolint:gosec // an index below 2001, or one a test chose
+		el.Index = new(int32(index)) //nolint:gosec // an index below 2001, or one a test chose
 	}
 	return el
 }

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -92,19 +91,6 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	}
 	*d = Duration(v)
 	return nil
-}
-
-var _ json.Unmarshaler = (*Fault)(nil)
-
-// UnmarshalJSON reads a fault and checks it. The error is [ErrConfig] for a fault [Server.Fault] would refuse.
-func (f *Fault) UnmarshalJSON(data []byte) error {
-	type plain Fault
-	var p plain
-	if err := json.Unmarshal(data, &p); err != nil {
-		return fmt.Errorf("read fault: %w", err)
-	}
-	*f = Fault(p)
-	return f.validate()
 }
 
 func (f *Fault) validate() error {

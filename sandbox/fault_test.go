@@ -50,16 +50,19 @@ func TestCallFaults(t *testing.T) {
 		{"quota", sandbox.Fault{Kind: sandbox.FaultQuota}, "ResourceExhausted QuotaError.RESOURCE_EXHAUSTED", false},
 		{"expired", sandbox.Fault{Kind: sandbox.FaultTokenExpired}, "Unauthenticated AuthenticationError.OAUTH_TOKEN_EXPIRED", false},
 		{
-			"known code", sandbox.Fault{Kind: sandbox.FaultError, Family: "request_error", Number: 38},
+			"known code",
+			sandbox.Fault{Kind: sandbox.FaultError, Family: "request_error", Number: 38},
 			"InvalidArgument RequestError.UNSUPPORTED_VERSION", false,
 		},
 		{
-			"code of a later version", sandbox.Fault{Kind: sandbox.FaultError, Family: "authorization_error", Number: 32},
+			"code of a later version",
+			sandbox.Fault{Kind: sandbox.FaultError, Family: "authorization_error", Number: 32},
 			"PermissionDenied AuthorizationError.32", false,
 		},
 		{
 			"failure of a later version",
-			sandbox.Fault{Kind: sandbox.FaultError, Family: "internal_error", Number: 4, FailureVersion: "v26"}, "Internal", false,
+			sandbox.Fault{Kind: sandbox.FaultError, Family: "internal_error", Number: 4, FailureVersion: "v26"},
+			"Internal", false,
 		},
 	}
 	for _, tt := range tests {
@@ -140,8 +143,10 @@ func TestRowFaults(t *testing.T) {
 	}{
 		{"one row internal", sandbox.Fault{Kind: sandbox.FaultRowInternal, Rows: []int{1}}, []string{"conversions[1] InternalError.INTERNAL_ERROR"}, 2},
 		{
-			"every row, a code of a later version", sandbox.Fault{Kind: sandbox.FaultRowError, Family: "conversion_upload_error", Number: 99},
-			[]string{"conversions[0] ConversionUploadError.99", "conversions[1] ConversionUploadError.99", "conversions[2] ConversionUploadError.99"}, 0,
+			"every row, a code of a later version",
+			sandbox.Fault{Kind: sandbox.FaultRowError, Family: "conversion_upload_error", Number: 99},
+			[]string{"conversions[0] ConversionUploadError.99", "conversions[1] ConversionUploadError.99", "conversions[2] ConversionUploadError.99"},
+			0,
 		},
 		{"without index", sandbox.Fault{Kind: sandbox.FaultRowInternal, Rows: []int{2}, NoIndex: true}, []string{"conversions InternalError.INTERNAL_ERROR"}, 2},
 	}
@@ -214,8 +219,12 @@ func TestFaultRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, testConfig())
 	for _, f := range []sandbox.Fault{
-		{}, {Kind: "flood"}, {Kind: sandbox.FaultError, Family: "no_such_error"},
-		{Kind: sandbox.FaultInvalidGrant}, {Kind: sandbox.FaultSlow, Times: -2}, {Kind: sandbox.FaultSlow, On: "moon"},
+		{},
+		{Kind: "flood"},
+		{Kind: sandbox.FaultError, Family: "no_such_error"},
+		{Kind: sandbox.FaultInvalidGrant},
+		{Kind: sandbox.FaultSlow, Times: -2},
+		{Kind: sandbox.FaultSlow, On: "moon"},
 	} {
 		if err := r.server.Fault(f); err == nil {
 			t.Errorf("Fault(%+v) was taken", f)

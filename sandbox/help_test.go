@@ -134,12 +134,12 @@ func request(rows ...*services.ClickConversion) *services.UploadClickConversions
 // good is a row that passes every check; change makes variants of it.
 func good(change ...func(*services.ClickConversion)) *services.ClickConversion {
 	row := &services.ClickConversion{
-		Gclid:              proto.String(knownID),
-		ConversionAction:   proto.String(action),
-		ConversionDateTime: proto.String("2026-11-22 14:05:09-05:00"),
+		Gclid:              new(knownID),
+		ConversionAction:   new(action),
+		ConversionDateTime: new("2026-11-22 14:05:09-05:00"),
 		ConversionValue:    proto.Float64(2500),
-		CurrencyCode:       proto.String("USD"),
-		OrderId:            proto.String("order-1"),
+		CurrencyCode:       new("USD"),
+		OrderId:            new("order-1"),
 	}
 	for _, c := range change {
 		c(row)
@@ -150,9 +150,9 @@ func good(change ...func(*services.ClickConversion)) *services.ClickConversion {
 // numbered is a good row with its own order id and second.
 func numbered(i int) *services.ClickConversion {
 	return good(func(c *services.ClickConversion) {
-		c.OrderId = proto.String(fmt.Sprintf("number-%d", i))
+		c.OrderId = new(fmt.Sprintf("number-%d", i))
 		when := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second)
-		c.ConversionDateTime = proto.String(when.Format("2006-01-02 15:04:05-07:00"))
+		c.ConversionDateTime = new(when.Format("2006-01-02 15:04:05-07:00"))
 	})
 }
 

@@ -30,8 +30,8 @@ func refuseQuery(code adserrors.QueryErrorEnum_QueryError, message string) error
 }
 
 var (
-	gaqlToken = regexp.MustCompile(`'[^']*'|"[^"]*"|[\w.\-]+|!=|[=,()]|\S`) //nolint:gochecknoglobals // a compiled constant
-	gaqlField = regexp.MustCompile(`^[a-z_0-9]+(\.[a-z_0-9]+)+$`)           //nolint:gochecknoglobals // a compiled constant
+	gaqlToken = regexp.MustCompile(`'[^']*'|"[^"]*"|[\w.\-]+|!=|[=,()]|\S`)
+	gaqlField = regexp.MustCompile(`^[a-z_0-9]+(\.[a-z_0-9]+)+$`)
 )
 
 // parser reads tokens left to right.

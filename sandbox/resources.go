@@ -6,7 +6,6 @@ import (
 	"github.com/shenzhencenter/google-ads-pb/enums"
 	"github.com/shenzhencenter/google-ads-pb/resources"
 	"github.com/shenzhencenter/google-ads-pb/services"
-	"google.golang.org/protobuf/proto"
 )
 
 func (c *call) customerRows() []*services.GoogleAdsRow {
@@ -18,16 +17,16 @@ func (c *call) customerResource() *resources.Customer {
 	id, _ := strconv.ParseInt(cu.ID, 10, 64) // ten digits
 	return &resources.Customer{
 		ResourceName:       "customers/" + cu.ID,
-		Id:                 proto.Int64(id),
-		DescriptiveName:    proto.String(cu.Name),
-		CurrencyCode:       proto.String(cu.Currency),
-		TimeZone:           proto.String(cu.Zone),
-		AutoTaggingEnabled: proto.Bool(!cu.AutoTaggingOff),
-		Manager:            proto.Bool(cu.Manager),
-		TestAccount:        proto.Bool(cu.TestAccount),
+		Id:                 new(id),
+		DescriptiveName:    new(cu.Name),
+		CurrencyCode:       new(cu.Currency),
+		TimeZone:           new(cu.Zone),
+		AutoTaggingEnabled: new(!cu.AutoTaggingOff),
+		Manager:            new(cu.Manager),
+		TestAccount:        new(cu.TestAccount),
 		Status:             enums.CustomerStatusEnum_ENABLED,
 		ConversionTrackingSetting: &resources.ConversionTrackingSetting{
-			ConversionTrackingId:               proto.Int64(id),
+			ConversionTrackingId:               new(id),
 			AcceptedCustomerDataTerms:          cu.AcceptedTerms,
 			ConversionTrackingStatus:           trackingStatus(cu, c.record.LoginCustomer),
 			EnhancedConversionsForLeadsEnabled: cu.EnhancedConversionsForLeads,
@@ -71,21 +70,21 @@ func (a *Action) resource(seenFrom, owner *Customer) *resources.ConversionAction
 	}
 	return &resources.ConversionAction{
 		ResourceName:                   "customers/" + seenFrom.ID + "/conversionActions/" + strconv.FormatInt(a.ID, 10),
-		Id:                             proto.Int64(a.ID),
-		Name:                           proto.String(a.Name),
+		Id:                             new(a.ID),
+		Name:                           new(a.Name),
 		Status:                         a.Status.proto(),
 		Type:                           a.Type.proto(),
 		Origin:                         enums.ConversionOriginEnum_WEBSITE,
-		PrimaryForGoal:                 proto.Bool(true),
+		PrimaryForGoal:                 new(true),
 		Category:                       enums.ConversionActionCategoryEnum_CONVERTED_LEAD,
-		OwnerCustomer:                  proto.String("customers/" + owner.ID),
-		IncludeInConversionsMetric:     proto.Bool(true),
-		ClickThroughLookbackWindowDays: proto.Int64(int64(a.lookback() / day)),
+		OwnerCustomer:                  new("customers/" + owner.ID),
+		IncludeInConversionsMetric:     new(true),
+		ClickThroughLookbackWindowDays: new(int64(a.lookback() / day)),
 		CountingType:                   countingType(a.OnePerClick),
 		ValueSettings: &resources.ConversionAction_ValueSettings{
-			DefaultValue:          proto.Float64(a.DefaultValue),
-			DefaultCurrencyCode:   proto.String(currency),
-			AlwaysUseDefaultValue: proto.Bool(a.AlwaysUseDefault),
+			DefaultValue:          new(a.DefaultValue),
+			DefaultCurrencyCode:   new(currency),
+			AlwaysUseDefaultValue: new(a.AlwaysUseDefault),
 		},
 		AttributionModelSettings: &resources.ConversionAction_AttributionModelSettings{
 			AttributionModel: enums.AttributionModelEnum_GOOGLE_SEARCH_ATTRIBUTION_DATA_DRIVEN,

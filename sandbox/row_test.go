@@ -20,21 +20,21 @@ import (
 type conversion = services.ClickConversion
 
 func withGCLID(id string) func(*conversion) {
-	return func(c *conversion) { c.Gclid = proto.String(id) }
+	return func(c *conversion) { c.Gclid = new(id) }
 }
 
 func withAction(id int) func(*conversion) {
 	return func(c *conversion) {
-		c.ConversionAction = proto.String(fmt.Sprintf("customers/1234567890/conversionActions/%d", id))
+		c.ConversionAction = new(fmt.Sprintf("customers/1234567890/conversionActions/%d", id))
 	}
 }
 
 func withTime(text string) func(*conversion) {
-	return func(c *conversion) { c.ConversionDateTime = proto.String(text) }
+	return func(c *conversion) { c.ConversionDateTime = new(text) }
 }
 
 func withOrder(id string) func(*conversion) {
-	return func(c *conversion) { c.OrderId = proto.String(id) }
+	return func(c *conversion) { c.OrderId = new(id) }
 }
 
 func onlyHashes(hashes ...string) func(*conversion) {
@@ -70,9 +70,9 @@ func TestRowChecks(t *testing.T) {
 		{"without value", func(c *conversion) { c.ConversionValue, c.CurrencyCode = nil, nil }, nil},
 		{"value zero", func(c *conversion) { c.ConversionValue = proto.Float64(0) }, nil},
 		{"action missing", func(c *conversion) { c.ConversionAction = nil }, []string{".conversion_action RequestError.RESOURCE_NAME_MISSING"}},
-		{"action malformed", func(c *conversion) { c.ConversionAction = proto.String("11") }, []string{".conversion_action RequestError.RESOURCE_NAME_MALFORMED"}},
+		{"action malformed", func(c *conversion) { c.ConversionAction = new("11") }, []string{".conversion_action RequestError.RESOURCE_NAME_MALFORMED"}},
 		{"action of another customer's name", func(c *conversion) {
-			c.ConversionAction = proto.String("customers/1/conversionActions/11")
+			c.ConversionAction = new("customers/1/conversionActions/11")
 		}, nil},
 		{"action unknown", withAction(99), []string{".conversion_action ConversionUploadError.NO_CONVERSION_ACTION_FOUND"}},
 		{"action removed", withAction(14), []string{".conversion_action ConversionUploadError.NO_CONVERSION_ACTION_FOUND"}},
@@ -106,11 +106,11 @@ func TestRowChecks(t *testing.T) {
 			withGCLID("CjwKCAjwAncientClickOfTheAccount")(c)
 			withTime("2026-09-01 09:00:00+00:00")(c)
 		}, []string{".conversion_date_time ConversionUploadError.EXPIRED_EVENT"}},
-		{"value not a number", func(c *conversion) { c.ConversionValue = proto.Float64(math.NaN()) }, []string{".conversion_value FieldError.INVALID_VALUE"}},
+		{"value not a number", func(c *conversion) { c.ConversionValue = new(math.NaN()) }, []string{".conversion_value FieldError.INVALID_VALUE"}},
 		{"value negative", func(c *conversion) { c.ConversionValue = proto.Float64(-1) }, []string{".conversion_value RangeError.TOO_LOW"}},
-		{"currency unknown", func(c *conversion) { c.CurrencyCode = proto.String("ZZZ") }, []string{".currency_code CurrencyCodeError.UNSUPPORTED"}},
-		{"currency lower case", func(c *conversion) { c.CurrencyCode = proto.String("usd") }, []string{".currency_code CurrencyCodeError.UNSUPPORTED"}},
-		{"currency empty", func(c *conversion) { c.CurrencyCode = proto.String("") }, []string{".currency_code CurrencyCodeError.UNSUPPORTED"}},
+		{"currency unknown", func(c *conversion) { c.CurrencyCode = new("ZZZ") }, []string{".currency_code CurrencyCodeError.UNSUPPORTED"}},
+		{"currency lower case", func(c *conversion) { c.CurrencyCode = new("usd") }, []string{".currency_code CurrencyCodeError.UNSUPPORTED"}},
+		{"currency empty", func(c *conversion) { c.CurrencyCode = new("") }, []string{".currency_code CurrencyCodeError.UNSUPPORTED"}},
 		{"order id absent", func(c *conversion) { c.OrderId = nil }, nil},
 		{"order id empty", withOrder(""), []string{".order_id StringLengthError.TOO_SHORT"}},
 		{"order id of one", withOrder("x"), []string{".order_id StringLengthError.TOO_SHORT"}},
@@ -150,7 +150,7 @@ func TestRowChecks(t *testing.T) {
 		{"six identifiers", func(c *conversion) { c.UserIdentifiers = slices.Repeat([]*common.UserIdentifier{email(knownHash)}, 6) }, []string{".user_identifiers CollectionSizeError.TOO_MANY"}},
 		{"consent unknown number", func(c *conversion) { c.Consent = &common.Consent{AdUserData: 9} }, []string{".consent RequestError.INVALID_ENUM_VALUE"}},
 		{"consent denied", func(c *conversion) { c.Consent = &common.Consent{AdUserData: enums.ConsentStatusEnum_DENIED} }, nil},
-		{"ip address", func(c *conversion) { c.UserIpAddress = proto.String("192.0.2.1") }, []string{".user_ip_address NotAllowlistedError.CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE"}},
+		{"ip address", func(c *conversion) { c.UserIpAddress = new("192.0.2.1") }, []string{".user_ip_address NotAllowlistedError.CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE"}},
 		{"session attributes", func(c *conversion) {
 			c.SessionAttributes = &services.ClickConversion_SessionAttributesEncoded{SessionAttributesEncoded: []byte("x")}
 		}, []string{".session_attributes NotAllowlistedError.CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE"}},

@@ -16,16 +16,16 @@ func SampleGCLID(seed string, clicked time.Time) string {
 	more := sha256.Sum256(noise[:])
 	counter := uint64(noise[31]) // one byte more on the wire from 128 on, which makes the longer form
 
-	header := binary.AppendUvarint([]byte{1<<3 | 0}, uint64(pacificDay(clicked).Unix())) //nolint:gosec // no click before 1970
-	header = binary.AppendUvarint(append(header, 2<<3|0), counter)
+	header := binary.AppendUvarint([]byte{1 << 3}, uint64(pacificDay(clicked).Unix())) //nolint:gosec // no click before 1970
+	header = binary.AppendUvarint(append(header, 2<<3), counter)
 
 	inner := appendBytes(nil, 1, header)
 	inner = appendBytes(inner, 2, append(append([]byte{0}, noise[:]...), more[:11]...))
 	inner = appendBytes(inner, 3, more[11:13])
 
 	id := appendBytes(nil, 1, inner)
-	id = append(id, 2<<3|0, 2)
-	id = binary.AppendUvarint(id, 16382<<3|0)
+	id = append(id, 2<<3, 2)
+	id = binary.AppendUvarint(id, 16382<<3)
 	return base64.RawURLEncoding.EncodeToString(append(id, 1))
 }
 

@@ -31,7 +31,7 @@ const actionQuery = `SELECT conversion_action.id, conversion_action.name, conver
 
 func (r *rig) query(t *testing.T, customer, text string) (*services.SearchGoogleAdsResponse, error) {
 	t.Helper()
-	return r.search.Search(r.authorized(t), &services.SearchGoogleAdsRequest{CustomerId: customer, Query: text}) //nolint:wrapcheck // a test
+	return r.search.Search(r.authorized(t), &services.SearchGoogleAdsRequest{CustomerId: customer, Query: text})
 }
 
 func TestSearchCustomer(t *testing.T) {

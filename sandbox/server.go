@@ -80,7 +80,7 @@ func newServer(cfg Config) *Server {
 		s.customers[c.ID] = &c
 	}
 	s.clicks.add(cfg.Clicks...)
-	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage))
+	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.WaitForHandlers(true))
 	services.RegisterConversionUploadServiceServer(s.grpc, &uploadService{server: s})
 	services.RegisterGoogleAdsServiceServer(s.grpc, &searchService{server: s})
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
@@ -96,7 +96,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// Close ends both listeners and every call in progress, and waits for them.
+// Close ends both listeners and every call in progress, and waits for the gRPC calls among them.
 func (s *Server) Close() error {
 	s.grpc.Stop()
 	err := s.http.Close()

@@ -33,7 +33,7 @@ func (c *call) upload(req *services.UploadClickConversionsRequest) (*services.Up
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.record.JobID = s.jobID(req)
+	c.record.JobID = c.jobID(req)
 	rows := c.checkRows(req.GetConversions())
 	if err := s.wholeRequest(rows); err != nil {
 		return nil, err
@@ -73,11 +73,11 @@ func (c *call) checkUpload(req *services.UploadClickConversionsRequest) error {
 const notAllowlistedText = "Customer is not allowlisted for accessing this feature. New integrations should use the Data Manager API."
 
 // jobID is the caller's job id, or a generated one in [2^31, 2^63).
-func (s *Server) jobID(req *services.UploadClickConversionsRequest) int64 {
+func (c *call) jobID(req *services.UploadClickConversionsRequest) int64 {
 	if req.JobId != nil {
 		return int64(req.GetJobId())
 	}
-	return math.MaxInt32 + s.calls
+	return math.MaxInt32 + c.sequence
 }
 
 // wholeRequest refuses the call when a row has an error that Unproven.WholeRequest names.

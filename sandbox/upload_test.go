@@ -1,7 +1,6 @@
 package sandbox_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -173,7 +172,7 @@ func TestUploadRefused(t *testing.T) {
 			if tt.change != nil {
 				tt.change(&req)
 			}
-			ctx := context.Context(t.Context())
+			ctx := t.Context()
 			if !tt.noAuth {
 				ctx = r.authorized(t)
 			}
