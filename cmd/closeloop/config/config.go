@@ -165,9 +165,9 @@ type Credentials struct {
 	ClientID     string
 	ClientSecret Secret
 	RefreshToken Secret
-	// Key is the content of a service account's JSON key file, and Impersonate
-	// the user it acts for, or ""; for ServiceAccount.
-	Key         Secret
+	// KeyFile is the path of a service account's JSON key, and Impersonate the
+	// user it acts for, or ""; for ServiceAccount.
+	KeyFile     string
 	Impersonate string
 	// TokenURL is where tokens are fetched; "" is Google's own. Plain http
 	// only to a loopback address.

@@ -1,0 +1,125 @@
+package config
+
+import (
+	"crypto/tls"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"closeloop/conversions"
+)
+
+func (r *reader) config(node *yaml.Node, cfg *Config) {
+	o := r.object("", node, sectionTop)
+	set(o, "database", &cfg.Database.SQLite, parseDatabase)
+	cfg.Database.SQLite = r.resolved(cfg.Database.SQLite)
+	if listen, ok := o.child("listen", sectionListen); ok {
+		r.listen(listen, &cfg.Listen)
+	}
+	set(o, "schedule_spread", &cfg.SpreadWindow, parseDuration)
+	if retention, ok := o.child("retention", sectionRetention); ok {
+		set(retention, "quarantine", &cfg.Retention.Quarantine, parseDuration)
+	}
+	paths, nodes := o.list("sources")
+	for i, path := range paths {
+		cfg.Sources = append(cfg.Sources, source(r.object(path, nodes[i], sectionSource)))
+	}
+	paths, nodes = o.list("accounts")
+	for i, path := range paths {
+		cfg.Accounts = append(cfg.Accounts, account(r.object(path, nodes[i], sectionAccount)))
+	}
+}
+
+func (r *reader) listen(o object, into *Listen) {
+	word(o, "address", &into.Address)
+	files, ok := o.child("tls", sectionTLS)
+	if !ok {
+		return
+	}
+	cert, certFile, certOK := files.content("cert")
+	key, keyFile, keyOK := files.content("key")
+	into.TLS = TLS{Cert: certFile, Key: keyFile}
+	if !certOK || !keyOK {
+		return // reported, or only one given, which the check reports
+	}
+	r.holdsSecret(keyFile, files.at("key"))
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		r.fail(files.path, 0, "certificate and key do not load: "+err.Error(), "both must be PEM files and belong together")
+	}
+}
+
+func source(o object) Source {
+	var s Source
+	word(o, "name", &s.Name)
+	word(o, "key", &s.Key)
+	word(o, "type", &s.Type)
+	word(o, "account", &s.Account)
+	s.Secrets = o.secrets("secrets")
+	set(o, "tolerance", &s.Tolerance, parseDuration)
+	word(o, "phone_region", &s.PhoneRegion)
+	return s
+}
+
+func account(o object) Account {
+	a := NewAccount()
+	word(o, "name", &a.Name)
+	set(o, "customer", &a.Customer, parseCustomer)
+	set(o, "login_customer", &a.LoginCustomer, parseCustomer)
+	word(o, "api", &a.API)
+	word(o, "mode", &a.Mode)
+	word(o, "schedule", &a.Schedule)
+	set(o, "zone", &a.Zone, parseZone)
+	word(o, "currency", &a.Currency)
+	word(o, "consent", &a.Consent)
+	set(o, "hold", &a.Hold, parseDuration)
+	set(o, "settle", &a.Settle, parseDuration)
+	set(o, "click_wait", &a.ClickWait, parseDuration)
+	set(o, "upload_from", &a.UploadFrom, parseFrom(a.Zone))
+	word(o, "on_booked", &a.OnBooked)
+	a.Stages = stages(o)
+	word(o, "endpoint", &a.Endpoint)
+	set(o, "plaintext", &a.Plaintext, parseBool)
+	if c, ok := o.child("credentials", sectionCredentials); ok {
+		credentials(c, &a)
+	}
+	return a
+}
+
+func stages(o object) map[conversions.Stage]conversions.StageRules {
+	found := map[conversions.Stage]conversions.StageRules{}
+	all, _ := o.child("stages", sectionStages)
+	for _, stage := range conversions.Stages() {
+		one, ok := all.child(string(stage), sectionStage)
+		if !ok {
+			continue
+		}
+		found[stage] = stageRules(one, stage)
+	}
+	return found
+}
+
+func stageRules(o object, stage conversions.Stage) conversions.StageRules {
+	rules := conversions.StageRules{ValueOrder: conversions.DefaultValueOrder(), Missing: conversions.MissingSkip}
+	if stage == conversions.StageBooked {
+		rules.Share = conversions.Whole // a quote and a booking may not both count in full, so quoted has no default
+	}
+	word(o, "action", &rules.Action)
+	set(o, "share", &rules.Share, parseShare)
+	set(o, "minimum", &rules.Minimum, parseMoney)
+	word(o, "missing_value", &rules.Missing)
+	set(o, "look_back", &rules.LookBack, parseDuration)
+	if o.has("look_back") && rules.LookBack < day {
+		rules.LookBack = max(rules.LookBack, time.Nanosecond) // 0 would mean the default; the check refuses it
+	}
+	paths, nodes := o.list("value_order")
+	if len(paths) == 0 {
+		return rules
+	}
+	rules.ValueOrder = make([]conversions.ValueField, 0, len(paths))
+	for i, path := range paths {
+		if field, ok := o.r.scalar(path, nodes[i]); ok {
+			rules.ValueOrder = append(rules.ValueOrder, conversions.ValueField(field))
+		}
+	}
+	return rules
+}
