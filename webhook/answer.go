@@ -1,0 +1,117 @@
+package webhook
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// answer is one of the things a sender can be told.
+type answer int
+
+const (
+	answerNone answer = iota
+	answerRecorded
+	answerDuplicate
+	answerQuarantined
+	answerUnknownSource
+	answerMethod
+	answerTooLarge
+	answerBody
+	answerSignature
+	answerUnavailable
+)
+
+// describe returns the status code, the word for the log and the body.
+func (a answer) describe() (status int, word, body string) {
+	switch a {
+	case answerRecorded:
+		return http.StatusAccepted, "recorded", `{"status":"recorded"}`
+	case answerDuplicate:
+		return http.StatusAccepted, "duplicate", `{"status":"duplicate"}`
+	case answerQuarantined:
+		return http.StatusAccepted, "quarantined", `{"status":"quarantined"}`
+	case answerUnknownSource:
+		return http.StatusNotFound, "unknown_source", `{"error":"unknown source"}`
+	case answerMethod:
+		return http.StatusMethodNotAllowed, "method", `{"error":"use POST"}`
+	case answerTooLarge:
+		return http.StatusRequestEntityTooLarge, "too_large", `{"error":"too large"}`
+	case answerBody:
+		return http.StatusBadRequest, "body_cut", `{"error":"body cut"}`
+	case answerSignature:
+		return http.StatusUnauthorized, "refused", `{"error":"signature"}`
+	case answerUnavailable:
+		return http.StatusServiceUnavailable, "unavailable", `{"error":"try again"}`
+	case answerNone:
+	}
+	return http.StatusInternalServerError, "fault", `{"error":"fault"}`
+}
+
+// retryAfter is what a sender is asked to wait after a 503, in seconds.
+const retryAfter = "30"
+
+func (a answer) write(w http.ResponseWriter) {
+	status, _, body := a.describe()
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	switch a { //nolint:exhaustive // only these carry a header of their own
+	case answerMethod:
+		header.Set("Allow", http.MethodPost)
+	case answerTooLarge:
+		// What is left of the body is not worth reading.
+		header.Set("Connection", "close")
+	case answerUnavailable:
+		header.Set("Retry-After", retryAfter)
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) //nolint:gosec // constant texts; the sender may be gone, what was stored stays
+}
+
+func (a answer) level() slog.Level {
+	switch a {
+	case answerRecorded, answerDuplicate, answerUnknownSource, answerMethod:
+		return slog.LevelInfo
+	case answerQuarantined, answerTooLarge, answerBody, answerSignature:
+		return slog.LevelWarn
+	case answerUnavailable, answerNone:
+	}
+	return slog.LevelError
+}
+
+// report writes the one log line of a delivery: ids and figures only, never
+// anything of the payload that could identify somebody, nor the signature.
+func (h *Handler) report(ctx context.Context, d *delivery) {
+	level := d.answer.level()
+	if !h.logger.Enabled(ctx, level) {
+		return
+	}
+	status, word, _ := d.answer.describe()
+	attrs := make([]slog.Attr, 0, 16)
+	attrs = append(attrs, slog.Int("status", status), slog.String("outcome", word))
+	if d.endpoint != nil {
+		attrs = append(attrs,
+			slog.String("source", d.endpoint.Key),
+			slog.String("account", string(d.endpoint.Account)))
+	}
+	attrs = append(attrs,
+		slog.Int("bytes", d.size),
+		slog.Duration("duration", h.now().Sub(d.received).Round(time.Microsecond)))
+	if d.receipt.Seq != 0 {
+		attrs = append(attrs, slog.Int64("seq", d.receipt.Seq), slog.Bool("duplicate", d.receipt.Duplicate))
+	}
+	for _, text := range [...]slog.Attr{
+		slog.String("kind", string(d.kind)),
+		slog.String("delivery", d.id),
+		slog.String("reason", d.reason),
+		slog.String("detail", d.detail),
+		slog.String("stack", d.stack),
+	} {
+		if text.Value.String() != "" {
+			attrs = append(attrs, text)
+		}
+	}
+	h.logger.LogAttrs(ctx, level, "delivery", attrs...)
+}

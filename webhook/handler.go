@@ -1,0 +1,210 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// Handler serves POST /webhooks/{source}. It is safe for concurrent use.
+type Handler struct {
+	endpoints map[string]*Endpoint
+	log       Log
+	now       func() time.Time
+	logger    *slog.Logger
+	storeWait time.Duration
+	onEvent   func(conversions.AccountID)
+	buffers   buffers
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// New returns a handler for the configured sources. The error lists all that
+// is wrong with the configuration.
+func New(c Config) (*Handler, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	h := &Handler{
+		endpoints: make(map[string]*Endpoint, len(c.Endpoints)),
+		log:       c.Log,
+		now:       c.Now,
+		logger:    c.Logger,
+		storeWait: c.StoreWait,
+		onEvent:   c.OnEvent,
+		buffers:   buffers{max: c.MaxBody},
+	}
+	if h.storeWait == 0 {
+		h.storeWait = DefaultStoreWait
+	}
+	if h.buffers.max == 0 {
+		h.buffers.max = DefaultMaxBody
+	}
+	for _, e := range slices.Clone(c.Endpoints) {
+		h.endpoints[e.Name] = &e
+	}
+	return h, nil
+}
+
+// ServeHTTP answers one delivery. The order of the checks is the contract:
+// 404 unknown source, 405, 413, 401, and from then on the delivery is genuine
+// and gets 202 whatever its content, or 503 when the store stays away. A
+// genuine delivery is never refused, because senders switch an endpoint off
+// that refuses too often (Varda after ten failures in a row).
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d := delivery{received: h.now()}
+	d.answer = h.serve(w, r, &d)
+	d.answer.write(w)
+	h.report(r.Context(), &d)
+}
+
+// delivery collects what is known of one delivery, for the log line.
+type delivery struct {
+	received time.Time
+	endpoint *Endpoint
+	id       string
+	size     int
+	kind     conversions.EventKind
+	receipt  conversions.Receipt
+	reason   string
+	detail   string
+	stack    string
+	answer   answer
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, d *delivery) answer {
+	name, _ := strings.CutPrefix(r.URL.Path, Prefix)
+	d.endpoint = h.endpoints[name]
+	if d.endpoint == nil {
+		d.detail = printable(name) // shows a mistyped address
+		return answerUnknownSource
+	}
+	d.id = printable(d.endpoint.Source.Delivery(r.Header))
+	if r.Method != http.MethodPost {
+		return answerMethod
+	}
+	put, refusal := h.take(w, r, d)
+	if put == nil {
+		return refusal
+	}
+	return h.store(r.Context(), d, put)
+}
+
+// take reads and verifies the body and turns it into what is to be stored.
+// The buffer goes back before the store is waited for. A nil put means that
+// the delivery is not genuine, with the answer to give.
+func (h *Handler) take(w http.ResponseWriter, r *http.Request, d *delivery) (putFunc, answer) {
+	buf := h.buffers.borrow()
+	defer h.buffers.giveBack(buf)
+	switch err := h.buffers.read(buf, w, r); {
+	case errors.Is(err, errTooLarge):
+		return nil, answerTooLarge
+	case err != nil:
+		return nil, answerBody
+	}
+	d.size = buf.Len()
+	if err := d.endpoint.Source.Verify(r.Header, buf.Bytes(), d.received); err != nil {
+		d.reason = string(SignatureMismatch)
+		if refused, ok := errors.AsType[*SignatureError](err); ok {
+			d.reason = string(refused.Reason)
+		}
+		return nil, answerSignature
+	}
+	return h.read(r.Header, buf, d), d.answer
+}
+
+// read turns a genuine body into an event, or into a quarantine record.
+func (h *Handler) read(header http.Header, buf *bytes.Buffer, d *delivery) putFunc {
+	sum := sha256.Sum256(buf.Bytes())
+	event, err := d.readSafely(header, buf.Bytes())
+	if err != nil {
+		q := d.quarantined(err)
+		q.Body = [16]byte(sum[:16])
+		d.answer = answerQuarantined
+		return func(ctx context.Context) (conversions.Receipt, error) { return h.log.Quarantine(ctx, q) }
+	}
+	event.Account, event.Source = d.endpoint.Account, d.endpoint.Key
+	event.Delivery, event.Received = d.id, d.received
+	event.Body = [16]byte(sum[:16])
+	markFuture(&event)
+	d.kind, d.answer = event.Kind, answerRecorded
+	return func(ctx context.Context) (conversions.Receipt, error) { return h.log.Append(ctx, event) }
+}
+
+// readSafely has the vendor read the body. A panic there is our fault, but
+// the same delivery would panic again at every retry until the sender
+// switches the endpoint off; in quarantine it is kept and seen.
+func (d *delivery) readSafely(header http.Header, body []byte) (event conversions.Event, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			// The value's type, not the value: that may quote the payload.
+			err = &MalformedError{Reason: ReasonPanic, Detail: fmt.Sprintf("%T", v)}
+			d.stack = string(debug.Stack())
+		}
+	}()
+	return d.endpoint.Source.Read(header, body) //nolint:wrapcheck // only looked at, never passed on
+}
+
+func (d *delivery) quarantined(err error) conversions.Quarantined {
+	malformed, ok := errors.AsType[*MalformedError](err)
+	if !ok {
+		malformed = &MalformedError{Reason: ReasonUnreadable}
+	}
+	d.reason, d.detail = string(malformed.Reason), malformed.Detail
+	return conversions.Quarantined{
+		Account:  d.endpoint.Account,
+		Source:   d.endpoint.Key,
+		Delivery: d.id,
+		Received: d.received,
+		Reason:   d.reason,
+		Detail:   d.detail,
+		Size:     d.size,
+		Shape:    malformed.Shape,
+	}
+}
+
+// markFuture flags an event that claims to come from the future. Its place
+// in the order is bounded by its receipt (Event.Order). A call that starts
+// after we heard of it would put off its upload for as long, so that time
+// counts as unknown.
+func markFuture(e *conversions.Event) {
+	latest := e.Received.Add(conversions.FutureTolerance)
+	future := e.At.After(latest)
+	if e.CallStart.After(latest) {
+		e.CallStart = time.Time{}
+		future = true
+	}
+	if future {
+		e.Flags = append(e.Flags, conversions.FlagFuture)
+	}
+}
+
+// longestDelivery bounds a delivery id; Varda's documented ones have 36
+// characters or fewer.
+const longestDelivery = 128
+
+// printable bounds an untrusted header value and replaces all but visible
+// ASCII, so that it can stand in a log and in any database.
+func printable(s string) string {
+	s = s[:min(len(s), longestDelivery)]
+	visible := func(c rune) bool { return c > ' ' && c < 0x7f }
+	if strings.IndexFunc(s, func(c rune) bool { return !visible(c) }) < 0 {
+		return strings.Clone(s)
+	}
+	return strings.Map(func(c rune) rune {
+		if visible(c) {
+			return c
+		}
+		return '_'
+	}, s)
+}

@@ -1,0 +1,65 @@
+package webhook
+
+import (
+	"context"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// putFunc hands one delivery to the store.
+type putFunc func(context.Context) (conversions.Receipt, error)
+
+// The pauses between attempts at the store: short at first, because a lock
+// or a failover is often over at once.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// store hands the delivery over and waits for it to be durable, at most the
+// configured time. A sender that hangs up does not undo the work: it would
+// only send the same again.
+func (h *Handler) store(ctx context.Context, d *delivery, put putFunc) answer {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.storeWait)
+	defer cancel()
+	receipt, err := persist(ctx, put)
+	if err != nil {
+		d.reason, d.detail = "store_unavailable", brief(err)
+		return answerUnavailable
+	}
+	d.receipt = receipt
+	if receipt.Duplicate {
+		return answerDuplicate
+	}
+	if d.answer == answerRecorded && h.onEvent != nil {
+		h.onEvent(d.endpoint.Account)
+	}
+	return d.answer
+}
+
+// persist repeats the attempt until it succeeds or ctx ends. Repeating is
+// safe: a delivery that was stored in spite of an error is a duplicate.
+func persist(ctx context.Context, put putFunc) (conversions.Receipt, error) {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		receipt, err := put(ctx)
+		if err == nil {
+			return receipt, nil
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return conversions.Receipt{}, err
+		}
+	}
+}
+
+// brief is the start of an error's text. Errors of the store name no payload
+// (it turns its driver's errors into its own).
+func brief(err error) string {
+	const longest = 200
+	text := err.Error()
+	return text[:min(len(text), longest)]
+}
