@@ -82,11 +82,15 @@ func (c *call) checkRow(r *row) {
 
 // failOnRequest is what a row fault does.
 func (r *row) failOnRequest(f *Fault) {
-	if code, err := codeOf(f.Family, f.Number); err == nil && f.Kind == FaultRowError {
-		r.fail(code, "The sandbox was asked for this error.", "")
+	if f.Kind == FaultRowInternal {
+		r.fail(internalCode(), "An internal error has occurred.", "")
 		return
 	}
-	r.fail(internalCode(), "An internal error has occurred.", "")
+	code, err := codeOf(f.Family, f.Number)
+	if err != nil {
+		code = internalCode() // a fault is checked when it is added
+	}
+	r.fail(code, "The sandbox was asked for this error.", "")
 }
 
 var actionName = regexp.MustCompile(`^customers/\d{1,10}/conversionActions/(\d{1,18})$`)

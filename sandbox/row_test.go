@@ -84,6 +84,7 @@ func TestRowChecks(t *testing.T) {
 		{"time without zone", withTime("2026-11-22 14:05:09"), []string{".conversion_date_time DateError.INVALID_STRING_DATE_TIME_SECONDS_WITH_OFFSET"}},
 		{"time with zone name", withTime("2026-11-22 14:05:09 America/New_York"), []string{".conversion_date_time DateError.INVALID_STRING_DATE_TIME_SECONDS_WITH_OFFSET"}},
 		{"time with fraction", withTime("2026-11-22 4:05:09.5-05:00"), []string{".conversion_date_time DateError.INVALID_STRING_DATE_TIME_SECONDS_WITH_OFFSET"}},
+		{"time with a letter", withTime("2026-11-2x 14:05:09-05:00"), []string{".conversion_date_time DateError.INVALID_STRING_DATE_TIME_SECONDS_WITH_OFFSET"}},
 		{"time in month 13", withTime("2026-13-22 14:05:09-05:00"), []string{".conversion_date_time DateError.INVALID_FIELD_VALUES_IN_DATE_TIME"}},
 		{"time in the future", withTime("2026-11-23 09:00:01+00:00"), []string{".conversion_date_time DateError.LATER_THAN_MAXIMUM_DATE"}},
 		{"time now", withTime("2026-11-23 09:00:00+00:00"), nil},
