@@ -1,0 +1,89 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// busyTimeout is how long, in milliseconds, a statement waits for a lock that
+// another process holds.
+const busyTimeout = 5000
+
+// pageSize is SQLite's default, in bytes.
+const pageSize = 4096
+
+// create makes an empty file that only its owner may read; SQLite gives its
+// side files the same mode. A file that exists is not opened: closing it again
+// would drop the locks this process may already hold on it (POSIX advisory
+// locks belong to the process, not to the descriptor).
+func create(path string) error {
+	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create file: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("create file: %w", err)
+	}
+	return nil
+}
+
+// connect returns a pool whose every connection has the given settings.
+func connect(path string, pragmas ...string) (*sql.DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find file: %w", err)
+	}
+	q := url.Values{"_pragma": append([]string{
+		"busy_timeout(" + strconv.Itoa(busyTimeout) + ")", // first: the others may wait for a lock
+		"synchronous(FULL)",  // what was committed survives a power cut
+		"temp_store(MEMORY)", // sorting leaves nothing on disk
+	}, pragmas...)}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: q.Encode()}
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return db, nil
+}
+
+func connectReaders(path string, opts Options) (*sql.DB, error) {
+	db, err := connect(path, "query_only(ON)")
+	if err != nil {
+		return nil, err
+	}
+	n := opts.Readers
+	if n == 0 {
+		n = 4
+	}
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db, nil
+}
+
+func connectWriter(path string, opts Options) (*writer, error) {
+	// secure_delete writes zeros over what is deleted, so that an erased
+	// click id is gone from the file too.
+	pragmas := []string{"secure_delete(ON)"}
+	if opts.MaxBytes > 0 {
+		pragmas = append(pragmas, "max_page_count("+strconv.FormatInt(opts.MaxBytes/pageSize, 10)+")")
+	}
+	db, err := connect(path, pragmas...)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	w := &writer{db: db, turn: make(chan struct{}, 1)}
+	w.turn <- struct{}{}
+	return w, nil
+}

@@ -1,0 +1,80 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// errUnreadable stands for whatever a decoder says of a stored document: its
+// own words may quote the document.
+var errUnreadable = errors.New("stored document is unreadable")
+
+func encode(v any) (string, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("encode %T: %w", v, err)
+	}
+	return string(text), nil
+}
+
+func decode(text []byte, v any) error {
+	if json.Unmarshal(text, v) != nil {
+		return fmt.Errorf("decode %T: %w", v, errUnreadable)
+	}
+	return nil
+}
+
+// micros is how a time is stored in a column.
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+// fromMicros is the time stored as n, in UTC.
+func fromMicros(n int64) time.Time { return time.UnixMicro(n).UTC() }
+
+// tidy cuts a time to what a column holds, so that documents, columns and
+// what is read back agree. The zone stays.
+func tidy(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
+
+// tidyEntry returns the entry as it can be stored; the original's parts are
+// left alone.
+func tidyEntry(e conversions.Entry) conversions.Entry {
+	e.At, e.NotBefore = tidy(e.At).UTC(), tidy(e.NotBefore)
+	if e.Want != nil {
+		w := *e.Want
+		w.At, w.Lead, w.Due = tidy(w.At), tidy(w.Lead), tidy(w.Due)
+		w.Deadline, w.WaitUntil = tidy(w.Deadline), tidy(w.WaitUntil)
+		e.Want = &w
+	}
+	if e.Item != nil {
+		it := *e.Item
+		it.At, it.ClickID = tidy(it.At), ""
+		e.Item = &it
+	}
+	return e
+}
+
+// eventDoc is an event without what stands in columns: the shadowing fields
+// are never set.
+type eventDoc struct {
+	conversions.Event
+	Seq      *struct{} `json:"seq,omitempty"`
+	Account  *struct{} `json:"account,omitempty"`
+	Source   *struct{} `json:"source,omitempty"`
+	Body     *struct{} `json:"body,omitempty"`
+	Lead     *struct{} `json:"lead,omitempty"`
+	Kind     *struct{} `json:"kind,omitempty"`
+	Outcome  *struct{} `json:"outcome,omitempty"`
+	Received *struct{} `json:"received,omitempty"`
+}
+
+// quarantineDoc is a quarantined delivery without what stands in columns.
+type quarantineDoc struct {
+	conversions.Quarantined
+	ID       *struct{} `json:"id,omitempty"`
+	Account  *struct{} `json:"account,omitempty"`
+	Source   *struct{} `json:"source,omitempty"`
+	Received *struct{} `json:"received,omitempty"`
+}

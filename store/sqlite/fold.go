@@ -1,0 +1,168 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"closeloop/conversions"
+)
+
+// notice says that a lead is to be folded.
+type notice struct {
+	number int64
+	source string
+	lead   conversions.LeadID
+}
+
+// Unfolded implements store.Folding.
+func (s *Store) Unfolded(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.LeadWork, error) {
+	var work []conversions.LeadWork
+	err := s.snapshot(ctx, func(q queryer) error {
+		var err error
+		if work, err = noticed(ctx, q, a, limit); err != nil {
+			return err
+		}
+		for i := range work {
+			w := &work[i]
+			if w.Events, err = eventsOf(ctx, q, a, w.Source, w.Lead); err != nil {
+				return err
+			}
+			if w.Rows, err = rowsOf(ctx, q, a, w.Source, w.Lead); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read unfolded leads of %s: %w", a, err)
+	}
+	return work, nil
+}
+
+// noticed returns up to limit leads with their oldest notices. It stops at the
+// first lead too many; notices behind it stay for the next time.
+func noticed(ctx context.Context, q queryer, a conversions.AccountID, limit int) ([]conversions.LeadWork, error) {
+	rows, err := q(ctx, `SELECT notice, source, lead FROM inbox WHERE account = ? ORDER BY notice, source, lead`, string(a))
+	if err != nil {
+		return nil, fmt.Errorf("query inbox: %w", err)
+	}
+	defer rows.Close()
+	var work []conversions.LeadWork
+	place := map[notice]int{} // of a lead in work; number is 0
+	for rows.Next() {
+		var n notice
+		if err := rows.Scan(&n.number, &n.source, &n.lead); err != nil {
+			return nil, fmt.Errorf("scan notice: %w", err)
+		}
+		i, found := place[notice{source: n.source, lead: n.lead}]
+		if !found {
+			if len(work) >= limit {
+				break
+			}
+			i = len(work)
+			place[notice{source: n.source, lead: n.lead}] = i
+			work = append(work, conversions.LeadWork{Source: n.source, Lead: n.lead})
+		}
+		work[i].Inbox = append(work[i].Inbox, n.number)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read inbox: %w", err)
+	}
+	return work, nil
+}
+
+// eventsOf returns a lead's events in the order of the log, with side rows.
+func eventsOf(ctx context.Context, q queryer, a conversions.AccountID, source string, lead conversions.LeadID) ([]conversions.Event, error) {
+	return collect(ctx, q, readEvent, `SELECT e.seq, e.account, e.source, e.body, e.lead, e.kind, e.outcome, e.received, e.doc, i.doc
+		FROM event AS e LEFT JOIN identity AS i ON i.seq = e.seq
+		WHERE e.account = ? AND e.source = ? AND e.lead = ? ORDER BY e.seq`, string(a), source, string(lead))
+}
+
+func readEvent(rows *sql.Rows) (conversions.Event, error) {
+	var e conversions.Event
+	var body, doc, person []byte
+	var received int64
+	if err := rows.Scan(&e.Seq, &e.Account, &e.Source, &body, &e.Lead, &e.Kind, &e.Outcome, &received, &doc, &person); err != nil {
+		return e, fmt.Errorf("scan event: %w", err)
+	}
+	var rest eventDoc
+	if err := decode(doc, &rest); err != nil {
+		return e, err
+	}
+	if person != nil {
+		if err := decode(person, &rest.Person); err != nil {
+			return e, err
+		}
+	}
+	full := rest.Event
+	full.Seq, full.Account, full.Source, full.Lead = e.Seq, e.Account, e.Source, e.Lead
+	full.Kind, full.Outcome, full.Received = e.Kind, e.Outcome, fromMicros(received)
+	copy(full.Body[:], body)
+	return full, nil
+}
+
+// rowsOf returns a lead's rows of every stage and generation.
+func rowsOf(ctx context.Context, q queryer, a conversions.AccountID, source string, lead conversions.LeadID) ([]conversions.Row, error) {
+	return collect(ctx, q, document[conversions.Row],
+		`SELECT doc FROM conversion WHERE account = ? AND source = ? AND lead = ? ORDER BY id`, string(a), source, string(lead))
+}
+
+// Decide implements store.Folding.
+func (s *Store) Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error {
+	err := s.guarded(ctx, l, func(ctx context.Context, t tx) error {
+		var entries []conversions.Entry
+		for _, d := range ds {
+			entries = append(entries, d.Entries...)
+			for _, n := range d.Inbox {
+				_, err := t.exec(ctx, `DELETE FROM inbox WHERE account = ? AND notice = ? AND source = ? AND lead = ?`,
+					string(l.Account), n, d.Source, string(d.Lead))
+				if err != nil {
+					return fmt.Errorf("take notice off: %w", err)
+				}
+			}
+		}
+		return record(ctx, t, l, entries)
+	})
+	if err != nil {
+		return fmt.Errorf("decide %d leads of %s: %w", len(ds), l.Account, err)
+	}
+	return nil
+}
+
+// Refold implements store.Folding. A row in a batch without an answer counts
+// as sent: the batch goes out again as it was.
+func (s *Store) Refold(ctx context.Context, l conversions.Lease, fingerprint string) (int, error) {
+	var leads int
+	err := s.guarded(ctx, l, func(ctx context.Context, t tx) error {
+		var stored string
+		var number int64
+		err := t.one(ctx, []any{&stored, &number}, `SELECT fingerprint, refolded FROM account WHERE account = ?`, string(l.Account))
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("read fingerprint: %w", err)
+		}
+		if err == nil && stored == fingerprint {
+			return nil
+		}
+		// Odd, and beyond every notice there is: the leads queue up behind the events of today.
+		err = t.one(ctx, []any{&number}, `INSERT INTO account (account, fingerprint, refolded)
+			VALUES (?1, ?2, max(?3 + 2, 2 * (SELECT coalesce(max(seq), 0) FROM event) + 1))
+			ON CONFLICT (account) DO UPDATE SET fingerprint = excluded.fingerprint, refolded = excluded.refolded
+			RETURNING refolded`, string(l.Account), fingerprint, number|1)
+		if err != nil {
+			return fmt.Errorf("store fingerprint: %w", err)
+		}
+		leads, err = t.changed(ctx, `INSERT INTO inbox (account, notice, source, lead)
+			SELECT DISTINCT account, ?2, source, lead FROM conversion
+			WHERE account = ?1 AND known = '' AND id NOT IN (`+inFlight+`?1)`, string(l.Account), number)
+		if err != nil {
+			return fmt.Errorf("leave notices: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("refold %s: %w", l.Account, err)
+	}
+	return leads, nil
+}

@@ -1,0 +1,111 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"closeloop/conversions"
+)
+
+// History implements store.Reports.
+func (s *Store) History(ctx context.Context, a conversions.AccountID, id conversions.RowID) (conversions.History, error) {
+	var h conversions.History
+	err := s.snapshot(ctx, func(q queryer) (err error) {
+		h, err = history(ctx, q, a, id)
+		return err
+	})
+	if err != nil {
+		return conversions.History{}, fmt.Errorf("read history of row %d of %s: %w", id, a, err)
+	}
+	return h, nil
+}
+
+func history(ctx context.Context, q queryer, a conversions.AccountID, id conversions.RowID) (h conversions.History, err error) {
+	rows, err := collect(ctx, q, readListed,
+		`SELECT id IN (`+inFlight+`?1), doc FROM conversion WHERE id = ?2 AND account = ?1`, string(a), int64(id))
+	if err != nil {
+		return h, err
+	}
+	if len(rows) == 0 {
+		return h, conversions.ErrNotFound
+	}
+	h.Row = rows[0]
+	if h.Events, err = eventsOf(ctx, q, a, h.Row.Key.Source, h.Row.Key.Lead); err != nil {
+		return h, err
+	}
+	h.Entries, err = collect(ctx, q, readEntry, selectEntry+`WHERE account = ? AND conversion = ? ORDER BY seq`, string(a), int64(id))
+	if err != nil {
+		return h, err
+	}
+	h.Batches, err = batchesOf(ctx, q, a, id, h.Entries)
+	return h, err
+}
+
+// batchesOf returns the batches that a row's entries name, and those without
+// an answer that hold the row.
+func batchesOf(ctx context.Context, q queryer, a conversions.AccountID, id conversions.RowID, es []conversions.Entry) ([]conversions.BatchRecord, error) {
+	var named []conversions.BatchID
+	for _, e := range es {
+		if e.Batch != "" {
+			named = append(named, e.Batch)
+		}
+	}
+	return collect(ctx, q, readRecord, `SELECT id, account, run, api, customer, created, sent_at, attempts,
+			json_array_length(rows), job_id, request_id, settled, call
+		FROM batch WHERE account = ?1 AND (id IN (SELECT value FROM json_each(?2))
+			OR settled IS NULL AND EXISTS (SELECT 1 FROM json_each(batch.rows) WHERE value = ?3))
+		ORDER BY created, seq`, string(a), list(named), int64(id))
+}
+
+func readRecord(rows *sql.Rows) (conversions.BatchRecord, error) {
+	var b conversions.BatchRecord
+	var created, sent int64
+	var settled sql.NullInt64
+	var call []byte
+	err := rows.Scan(&b.ID, &b.Account, &b.Run, &b.Target.API, &b.Target.Customer, &created, &sent, &b.Attempts,
+		&b.Rows, &b.JobID, &b.RequestID, &settled, &call)
+	if err != nil {
+		return b, fmt.Errorf("scan batch: %w", err)
+	}
+	b.Created, b.SentAt = fromMicros(created), fromMicros(sent)
+	if settled.Valid {
+		b.Settled = fromMicros(settled.Int64)
+	}
+	if call != nil {
+		b.Call = &conversions.Answer{}
+		return b, decode(call, b.Call)
+	}
+	return b, nil
+}
+
+// selectEntry reads ledger entries.
+const selectEntry = `SELECT seq, account, conversion, at, kind, body FROM ledger `
+
+func readEntry(rows *sql.Rows) (conversions.Entry, error) {
+	var seq, row, at int64
+	var account conversions.AccountID
+	var kind conversions.EntryKind
+	var body sql.RawBytes
+	var e conversions.Entry
+	if err := rows.Scan(&seq, &account, &row, &at, &kind, &body); err != nil {
+		return e, fmt.Errorf("scan entry: %w", err)
+	}
+	if err := decode(body, &e); err != nil {
+		return e, err
+	}
+	e.Seq, e.Account, e.Row, e.At, e.Kind = seq, account, conversions.RowID(row), fromMicros(at), kind
+	return e, nil
+}
+
+// Ledger implements store.Reports. It reads the ledger in its own order and
+// leaves out other accounts: an index for this would make every settled row
+// dearer.
+func (s *Store) Ledger(ctx context.Context, a conversions.AccountID, after int64, limit int) ([]conversions.Entry, error) {
+	es, err := collect(ctx, s.reads.QueryContext, readEntry,
+		selectEntry+`NOT INDEXED WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?`, string(a), after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read ledger of %s: %w", a, err)
+	}
+	return es, nil
+}

@@ -1,0 +1,284 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"closeloop/conversions"
+)
+
+// groupSize is the most deliveries that share a commit.
+const groupSize = 512
+
+// saltSize is the size of a commitment's salt in bytes.
+const saltSize = 16
+
+var errClosed = errors.New("store is closed")
+
+// ingest is the group commit. One goroutine takes a delivery, opens a
+// transaction, takes whatever else has come meanwhile, writes it all, commits,
+// and answers everybody. Nobody waits for others to come, so a lone delivery
+// costs one commit and a hundred at once cost little more.
+type ingest struct {
+	writes *writer
+	queue  chan *delivery
+	ended  chan struct{}
+
+	mu      sync.RWMutex // guards closed against a delivery that is being queued
+	closed  bool
+	waiters sync.WaitGroup
+}
+
+// delivery is one waiting Append or Quarantine.
+type delivery struct {
+	record  storable
+	taken   atomic.Bool // by the group that writes it, or by its caller, who gave up
+	receipt conversions.Receipt
+	err     error
+	done    chan struct{} // closed when receipt and err are set
+}
+
+// storable is something to store once.
+type storable interface {
+	insert(ctx context.Context, t tx) (conversions.Receipt, error)
+}
+
+func startIngest(w *writer) *ingest {
+	in := &ingest{writes: w, queue: make(chan *delivery, groupSize), ended: make(chan struct{})}
+	go func() {
+		defer close(in.ended)
+		for first := range in.queue {
+			in.commit(first)
+		}
+	}()
+	return in
+}
+
+// close lets the deliveries that were taken end and refuses others.
+func (in *ingest) close() {
+	in.mu.Lock()
+	in.closed = true
+	in.mu.Unlock()
+	in.waiters.Wait()
+	close(in.queue)
+	<-in.ended
+}
+
+func (in *ingest) enter() bool {
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	if !in.closed {
+		in.waiters.Add(1)
+	}
+	return !in.closed
+}
+
+// put stores a record durably. If ctx ends before its turn it is not stored;
+// once its turn has come put waits for the outcome.
+func (in *ingest) put(ctx context.Context, r storable) (conversions.Receipt, error) {
+	if !in.enter() {
+		return conversions.Receipt{}, errClosed
+	}
+	defer in.waiters.Done()
+	d := &delivery{record: r, done: make(chan struct{})}
+	select {
+	case in.queue <- d:
+	case <-ctx.Done():
+		return conversions.Receipt{}, ctx.Err() //nolint:wrapcheck // Append and Quarantine say what they were doing
+	}
+	select {
+	case <-d.done:
+	case <-ctx.Done():
+		if d.taken.CompareAndSwap(false, true) {
+			return conversions.Receipt{}, ctx.Err() //nolint:wrapcheck // as above
+		}
+		<-d.done
+	}
+	return d.receipt, d.err
+}
+
+// commit writes one group. The group is gathered after the lock was taken, so
+// whoever gave up while another process wrote is left out, and whoever came
+// is in.
+func (in *ingest) commit(first *delivery) {
+	ctx := context.Background()
+	group := make([]*delivery, 0, groupSize)
+	err := in.writes.do(ctx, func(ctx context.Context, t tx) error {
+		group = in.gather(group, first)
+		return insertAll(ctx, t, group)
+	})
+	if len(group) == 0 && first.taken.CompareAndSwap(false, true) {
+		group = append(group, first) // the transaction did not even begin
+	}
+	if len(group) > 1 && itsOwnFault(err) {
+		in.oneByOne(ctx, group)
+		return
+	}
+	for _, d := range group {
+		d.answer(err)
+	}
+}
+
+// oneByOne gives every delivery a transaction of its own after one of them
+// failed, so that it fails alone. That is rare; a savepoint around each would
+// cost every delivery two more statements.
+func (in *ingest) oneByOne(ctx context.Context, group []*delivery) {
+	for _, d := range group {
+		d.answer(in.writes.do(ctx, func(ctx context.Context, t tx) error {
+			return insertAll(ctx, t, []*delivery{d})
+		}))
+	}
+}
+
+func (in *ingest) gather(group []*delivery, first *delivery) []*delivery {
+	if first.taken.CompareAndSwap(false, true) {
+		group = append(group, first)
+	}
+	for len(group) < groupSize {
+		select {
+		case d := <-in.queue:
+			if d != nil && d.taken.CompareAndSwap(false, true) {
+				group = append(group, d)
+			}
+			if d == nil {
+				return group // the queue was closed
+			}
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func insertAll(ctx context.Context, t tx, group []*delivery) error {
+	for _, d := range group {
+		var err error
+		if d.receipt, err = d.record.insert(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *delivery) answer(err error) {
+	if d.err = err; err != nil {
+		d.receipt = conversions.Receipt{}
+	}
+	close(d.done)
+}
+
+// Append implements store.Ingest.
+func (s *Store) Append(ctx context.Context, e conversions.Event) (conversions.Receipt, error) {
+	r, err := newEventRecord(e)
+	if err != nil {
+		return conversions.Receipt{}, fmt.Errorf("append event: %w", err)
+	}
+	receipt, err := s.ingest.put(ctx, r)
+	if err != nil {
+		return conversions.Receipt{}, fmt.Errorf("append event: %w", err)
+	}
+	return receipt, nil
+}
+
+// Quarantine implements store.Ingest.
+func (s *Store) Quarantine(ctx context.Context, q conversions.Quarantined) (conversions.Receipt, error) {
+	doc, err := encode(quarantineDoc{Quarantined: q})
+	if err != nil {
+		return conversions.Receipt{}, fmt.Errorf("quarantine delivery: %w", err)
+	}
+	receipt, err := s.ingest.put(ctx, quarantineRecord{q: q, doc: doc})
+	if err != nil {
+		return conversions.Receipt{}, fmt.Errorf("quarantine delivery: %w", err)
+	}
+	return receipt, nil
+}
+
+// eventRecord is an event ready to be written: the documents are made by the
+// caller's goroutine, so that the one that writes does nothing else.
+type eventRecord struct {
+	e           conversions.Event
+	doc, person string
+}
+
+func newEventRecord(e conversions.Event) (eventRecord, error) {
+	e.At, e.CallStart = tidy(e.At), tidy(e.CallStart)
+	r := eventRecord{e: e}
+	var err error
+	if r.doc, err = encode(eventDoc{Event: e}); err != nil {
+		return r, err
+	}
+	if e.Person.IsZero() {
+		return r, nil
+	}
+	e.Person.Salt = make(conversions.Salt, saltSize)
+	_, _ = rand.Read(e.Person.Salt) // never fails
+	r.person, err = encode(e.Person)
+	return r, err
+}
+
+// insert writes the event, unless it is a duplicate, with two statements: its
+// notice is left by a trigger.
+func (r eventRecord) insert(ctx context.Context, t tx) (conversions.Receipt, error) {
+	e := &r.e
+	res, err := t.exec(ctx, `INSERT INTO event (account, source, body, lead, kind, outcome, received, doc)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+		WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE source = ?2 AND body = ?3)
+		ON CONFLICT (source, body) DO NOTHING`,
+		string(e.Account), e.Source, e.Body[:], string(e.Lead), string(e.Kind), string(e.Outcome), micros(e.Received), r.doc)
+	if err != nil {
+		return conversions.Receipt{}, fmt.Errorf("insert event: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return firstCopy(ctx, t, e.Source, e.Body)
+	}
+	seq, err := res.LastInsertId()
+	if err != nil {
+		return conversions.Receipt{}, fmt.Errorf("insert event: %w", err)
+	}
+	if r.person != "" {
+		if _, err := t.exec(ctx, `INSERT INTO identity (seq, doc) VALUES (?, ?)`, seq, r.person); err != nil {
+			return conversions.Receipt{}, fmt.Errorf("insert side row: %w", err)
+		}
+	}
+	return conversions.Receipt{Seq: seq}, nil
+}
+
+// quarantineRecord is a quarantined delivery ready to be written.
+type quarantineRecord struct {
+	q   conversions.Quarantined
+	doc string
+}
+
+func (r quarantineRecord) insert(ctx context.Context, t tx) (conversions.Receipt, error) {
+	q := &r.q
+	res, err := t.exec(ctx, `INSERT INTO quarantine (account, source, body, received, doc)
+		SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM event WHERE source = ?2 AND body = ?3)
+		ON CONFLICT (source, body) DO NOTHING`,
+		string(q.Account), q.Source, q.Body[:], micros(q.Received), r.doc)
+	if err != nil {
+		return conversions.Receipt{}, fmt.Errorf("insert quarantined delivery: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return firstCopy(ctx, t, q.Source, q.Body)
+	}
+	id, err := res.LastInsertId()
+	if err != nil {
+		return conversions.Receipt{}, fmt.Errorf("insert quarantined delivery: %w", err)
+	}
+	return conversions.Receipt{Seq: id}, nil
+}
+
+// firstCopy is the receipt of a delivery that is stored already.
+func firstCopy(ctx context.Context, t tx, source string, body [16]byte) (conversions.Receipt, error) {
+	r := conversions.Receipt{Duplicate: true}
+	err := t.one(ctx, []any{&r.Seq}, `SELECT seq FROM event WHERE source = ?1 AND body = ?2
+		UNION ALL SELECT id FROM quarantine WHERE source = ?1 AND body = ?2 LIMIT 1`, source, body[:])
+	if err != nil {
+		return conversions.Receipt{}, fmt.Errorf("find first copy: %w", err)
+	}
+	return r, nil
+}

@@ -1,0 +1,165 @@
+-- Times are microseconds since 1970 in UTC; a time that is not there is the year 1.
+-- Documents are JSON. Columns repeat of a document only what is searched, sorted or summed.
+-- Nothing declares a foreign key: every row is written by one short transaction that has just read what it points at.
+
+-- The log of deliveries. Append-only: see the triggers.
+CREATE TABLE event (
+  seq      INTEGER PRIMARY KEY, -- position in the log; never reused, because nothing is deleted
+  account  TEXT NOT NULL CHECK (account <> ''),
+  source   TEXT NOT NULL CHECK (source <> ''),
+  body     BLOB NOT NULL CHECK (length(body) = 16), -- half of SHA-256 of the raw body: with source the delivery's identity
+  lead     TEXT NOT NULL, -- empty when the event is about no call
+  kind     TEXT NOT NULL,
+  outcome  TEXT NOT NULL,
+  received INTEGER NOT NULL,
+  doc      TEXT NOT NULL  -- the rest of the event; nothing that identifies a person
+) STRICT;
+CREATE UNIQUE INDEX event_body ON event (source, body);      -- finds duplicates
+CREATE INDEX event_lead ON event (account, source, lead);    -- gathers a lead's events for the fold
+
+CREATE TRIGGER event_keep_update BEFORE UPDATE ON event BEGIN SELECT raise(ABORT, 'events are append-only'); END;
+CREATE TRIGGER event_keep_delete BEFORE DELETE ON event BEGIN SELECT raise(ABORT, 'events are append-only'); END;
+
+-- What could identify a person, apart from its event so that it can be erased.
+CREATE TABLE identity (
+  seq INTEGER PRIMARY KEY, -- the event's
+  doc TEXT NOT NULL        -- click ids, contact id, hashes, and the salt of their commitments
+) STRICT;
+
+-- Notices of leads to fold. A number is never used twice for the same lead: twice the event's seq when an event
+-- came, an odd number when the account's rules changed (account.refolded is the last one).
+CREATE TABLE inbox (
+  account TEXT NOT NULL,
+  notice  INTEGER NOT NULL,
+  source  TEXT NOT NULL,
+  lead    TEXT NOT NULL,
+  PRIMARY KEY (account, notice, source, lead)
+) STRICT, WITHOUT ROWID;
+
+-- In a trigger rather than a statement of its own: one call into the engine less for every delivery.
+CREATE TRIGGER event_notice AFTER INSERT ON event WHEN NEW.lead <> '' BEGIN
+  INSERT INTO inbox (account, notice, source, lead) VALUES (NEW.account, 2 * NEW.seq, NEW.source, NEW.lead);
+END;
+
+-- Genuine deliveries that could not be read, masked.
+CREATE TABLE quarantine (
+  id       INTEGER PRIMARY KEY AUTOINCREMENT, -- people quote it, so a purged id is not given again
+  account  TEXT NOT NULL CHECK (account <> ''),
+  source   TEXT NOT NULL CHECK (source <> ''),
+  body     BLOB NOT NULL CHECK (length(body) = 16),
+  received INTEGER NOT NULL,
+  doc      TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX quarantine_body ON quarantine (source, body);
+
+-- The rows of the queue, each as the ledger's entries leave it.
+CREATE TABLE conversion (
+  id         INTEGER PRIMARY KEY,
+  account    TEXT NOT NULL,
+  source     TEXT NOT NULL,
+  lead       TEXT NOT NULL,
+  stage      TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  order_id   TEXT NOT NULL,
+  at         INTEGER NOT NULL, -- the conversion time, for lists
+  state      TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  known      TEXT NOT NULL,    -- the known status; empty while Google surely holds nothing
+  currency   TEXT NOT NULL,
+  wanted_cents INTEGER NOT NULL, -- for sums: 0 unless wanted
+  known_cents  INTEGER NOT NULL, -- for sums: 0 unless Google holds a value we know
+  doc        TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX conversion_key ON conversion (account, source, lead, stage, generation);
+CREATE INDEX conversion_at ON conversion (account, at, id);
+CREATE INDEX conversion_order ON conversion (account, order_id);
+
+-- What wants attention, in the order in which a run claims it. Narrow, so that a claim reads little.
+CREATE TABLE pending (
+  account    TEXT NOT NULL,
+  rank       INTEGER NOT NULL, -- the stage's place in sending order
+  deadline   INTEGER NOT NULL,
+  conversion INTEGER NOT NULL,
+  due        INTEGER NOT NULL,
+  action     TEXT NOT NULL,
+  PRIMARY KEY (account, rank, deadline, conversion)
+) STRICT, WITHOUT ROWID;
+
+-- Which click id is wanted for a row, to look rows up by it. Erasable.
+CREATE TABLE click_index (
+  conversion INTEGER PRIMARY KEY,
+  account    TEXT NOT NULL,
+  click      TEXT NOT NULL
+) STRICT;
+CREATE INDEX click_index_click ON click_index (account, click);
+
+-- Which row sends at which second of a click and action: half of SHA-256 over the three. Erasable.
+CREATE TABLE slot (
+  account    TEXT NOT NULL,
+  key        BLOB NOT NULL,
+  conversion INTEGER NOT NULL,
+  PRIMARY KEY (account, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX slot_conversion ON slot (account, conversion);
+
+CREATE TABLE lease (
+  account TEXT PRIMARY KEY,
+  holder  TEXT NOT NULL,    -- empty when released: then no token is current
+  token   INTEGER NOT NULL, -- grows with every acquisition and is never reset
+  until   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plan (
+  account TEXT PRIMARY KEY,
+  spec    TEXT NOT NULL,
+  next    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE account (
+  account     TEXT PRIMARY KEY,
+  fingerprint TEXT NOT NULL,   -- of the rules under which never-sent rows were last decided
+  refolded    INTEGER NOT NULL -- the last odd notice given out
+) STRICT, WITHOUT ROWID;
+
+-- Batches and their manifests. What is sent is fixed here before it is sent; only the answer is added.
+CREATE TABLE batch (
+  seq        INTEGER PRIMARY KEY,
+  account    TEXT NOT NULL,
+  id         TEXT NOT NULL,
+  run        TEXT NOT NULL,
+  api        TEXT NOT NULL,
+  customer   TEXT NOT NULL,
+  created    INTEGER NOT NULL,
+  sent_at    INTEGER NOT NULL,
+  attempts   INTEGER NOT NULL,
+  settled    INTEGER,          -- NULL while the batch is sending: its rows are in flight
+  job_id     INTEGER NOT NULL DEFAULT 0,
+  request_id TEXT NOT NULL DEFAULT '',
+  call       TEXT,             -- the answer to the call as a whole, if it failed
+  rows       TEXT NOT NULL,    -- the ids of the rows as a JSON array: what is in flight is asked often
+  manifest   TEXT NOT NULL     -- the items; last, so that the columns before it are read without it
+) STRICT;
+CREATE UNIQUE INDEX batch_id ON batch (account, id);
+CREATE INDEX batch_sending ON batch (account, created) WHERE settled IS NULL;
+
+-- Everything decided, sent and answered. Append-only: see the triggers.
+CREATE TABLE ledger (
+  seq        INTEGER PRIMARY KEY,
+  account    TEXT NOT NULL,
+  conversion INTEGER NOT NULL, -- 0 when the entry is about no row
+  at         INTEGER NOT NULL,
+  kind       TEXT NOT NULL,
+  batch      TEXT NOT NULL,
+  body       TEXT NOT NULL
+) STRICT;
+CREATE INDEX ledger_conversion ON ledger (account, conversion, seq);
+
+CREATE TRIGGER ledger_keep_update BEFORE UPDATE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER ledger_keep_delete BEFORE DELETE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
+
+CREATE TABLE pause (
+  account TEXT NOT NULL,
+  action  TEXT NOT NULL, -- empty for the whole account
+  doc     TEXT NOT NULL,
+  PRIMARY KEY (account, action)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,95 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// queryer runs a query, inside or outside a write transaction.
+type queryer func(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+
+// inFlight selects the ids of an account's rows that are in a batch without an
+// answer.
+const inFlight = `SELECT j.value FROM batch AS b, json_each(b.rows) AS j WHERE b.settled IS NULL AND b.account = `
+
+// snapshot runs f on one state of the database.
+func (s *Store) snapshot(ctx context.Context, f func(queryer) error) error {
+	tx, err := s.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("begin reading: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // there is nothing to lose
+	return f(tx.QueryContext)
+}
+
+// collect runs a query and reads every row of it.
+func collect[T any](ctx context.Context, q queryer, read func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := q(ctx, text, args...)
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := read(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read rows: %w", err)
+	}
+	return all, nil
+}
+
+// scanned reads a row of one column.
+func scanned[T any](rows *sql.Rows) (T, error) {
+	var v T
+	if err := rows.Scan(&v); err != nil {
+		return v, fmt.Errorf("scan: %w", err)
+	}
+	return v, nil
+}
+
+// document reads a row of one column that holds a document.
+func document[T any](rows *sql.Rows) (T, error) {
+	var v T
+	var text sql.RawBytes
+	if err := rows.Scan(&text); err != nil {
+		return v, fmt.Errorf("scan: %w", err)
+	}
+	return v, decode(text, &v)
+}
+
+// list is a set of ids as the argument of json_each.
+func list[T ~int64 | ~string](ids []T) string {
+	if len(ids) == 0 {
+		return "[]"
+	}
+	text, err := json.Marshal(ids)
+	if err != nil {
+		panic("sqlite: ids do not marshal: " + err.Error()) // numbers and strings always do
+	}
+	return string(text)
+}
+
+// where gathers conditions and their arguments.
+type where struct {
+	conds []string
+	args  []any
+}
+
+func (w *where) add(cond string, args ...any) {
+	w.conds, w.args = append(w.conds, cond), append(w.args, args...)
+}
+
+func (w *where) String() string {
+	if len(w.conds) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conds, " AND ")
+}

@@ -1,0 +1,165 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// maxMoves is by how many seconds at most a row's own earlier slot is looked
+// for. As many rows would have to share click, action and second before one
+// could be further away.
+const maxMoves = 120
+
+// slotKey names one second of one click for one action.
+type slotKey [16]byte
+
+func keyOf(it conversions.Item, at time.Time) slotKey {
+	text := make([]byte, 0, 256)
+	for _, part := range []string{it.Action, string(it.Click.Kind), it.ClickID} {
+		text = append(append(text, part...), 0)
+	}
+	text = binary.BigEndian.AppendUint64(text, uint64(at.Unix())) //nolint:gosec // only has to be distinct
+	sum := sha256.Sum256(text)
+	return slotKey(sum[:16])
+}
+
+// fillClicks fills in the click ids of items from their events' side rows;
+// what was erased stays empty.
+func fillClicks(ctx context.Context, q queryer, items []conversions.Item) error {
+	seqs := make([]int64, 0, len(items))
+	for _, it := range items {
+		if !it.Click.IsZero() {
+			seqs = append(seqs, it.Click.Event)
+		}
+	}
+	people, err := peopleOf(ctx, q, seqs)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		it := &items[i]
+		it.ClickID = ""
+		if clicks := people[it.Click.Event].Clicks; !it.Click.IsZero() && it.Click.N < len(clicks) {
+			it.ClickID = clicks[it.Click.N].ID
+		}
+	}
+	return nil
+}
+
+// sideRow is a side row with its event's seq.
+type sideRow struct {
+	seq    int64
+	person conversions.Person
+}
+
+func peopleOf(ctx context.Context, q queryer, seqs []int64) (map[int64]conversions.Person, error) {
+	found, err := collect(ctx, q, readSideRow,
+		`SELECT seq, doc FROM identity WHERE seq IN (SELECT value FROM json_each(?))`, list(seqs))
+	if err != nil {
+		return nil, fmt.Errorf("read side rows: %w", err)
+	}
+	people := make(map[int64]conversions.Person, len(found))
+	for _, r := range found {
+		people[r.seq] = r.person
+	}
+	return people, nil
+}
+
+func readSideRow(rows *sql.Rows) (sideRow, error) {
+	var r sideRow
+	var doc sql.RawBytes
+	if err := rows.Scan(&r.seq, &doc); err != nil {
+		return r, fmt.Errorf("scan: %w", err)
+	}
+	return r, decode(doc, &r.person)
+}
+
+// moveApart gives every item of the batch a second that no other row has for
+// its action and click, and remembers it. A row that has one keeps it.
+func moveApart(ctx context.Context, t tx, b conversions.Batch) error {
+	held, err := slotsOf(ctx, t, b)
+	if err != nil {
+		return err
+	}
+	for i := range b.Items {
+		it := &b.Items[i]
+		if it.ClickID == "" {
+			continue // erased: there is nothing to send, so nothing to keep apart
+		}
+		if at, ok := heldSecond(*it, held[it.Row]); ok {
+			it.At = at
+			continue
+		}
+		if err := takeSecond(ctx, t, b.Account, it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slotsOf returns the slots that the rows of a batch hold already.
+func slotsOf(ctx context.Context, t tx, b conversions.Batch) (map[conversions.RowID][]slotKey, error) {
+	ids := make([]conversions.RowID, len(b.Items))
+	for i, it := range b.Items {
+		ids[i] = it.Row
+	}
+	rows, err := t.query(ctx, `SELECT conversion, key FROM slot
+		WHERE account = ? AND conversion IN (SELECT value FROM json_each(?))`, string(b.Account), list(ids))
+	if err != nil {
+		return nil, fmt.Errorf("query slots: %w", err)
+	}
+	defer rows.Close()
+	held := map[conversions.RowID][]slotKey{}
+	for rows.Next() {
+		var id conversions.RowID
+		var key []byte
+		if err := rows.Scan(&id, &key); err != nil {
+			return nil, fmt.Errorf("scan slot: %w", err)
+		}
+		held[id] = append(held[id], slotKey(key))
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read slots: %w", err)
+	}
+	return held, nil
+}
+
+// heldSecond returns the second that a row once had for the item's click, at
+// the item's time or after it.
+func heldSecond(it conversions.Item, held []slotKey) (time.Time, bool) {
+	if len(held) == 0 {
+		return time.Time{}, false
+	}
+	for n := range maxMoves {
+		at := it.At.Add(time.Duration(n) * time.Second)
+		key := keyOf(it, at)
+		for _, h := range held {
+			if h == key {
+				return at, true
+			}
+		}
+	}
+	return time.Time{}, false
+}
+
+// takeSecond moves the item to the first second that is free.
+func takeSecond(ctx context.Context, t tx, a conversions.AccountID, it *conversions.Item) error {
+	for {
+		key := keyOf(*it, it.At)
+		n, err := t.changed(ctx, `INSERT INTO slot (account, key, conversion) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+			string(a), key[:], int64(it.Row))
+		if err != nil {
+			return fmt.Errorf("take slot: %w", err)
+		}
+		if n == 1 {
+			return nil
+		}
+		it.At = it.At.Add(time.Second)
+	}
+}
