@@ -12,7 +12,7 @@ func (r Row) Decide(w Want, events []Event, now time.Time) (Entry, bool) {
 		w.Click = r.Want.Click // the same id found elsewhere is no change
 	}
 	if w.Waiting() && !now.Before(w.WaitUntil) {
-		w.Reason = ReasonNoClick
+		w.Reason, w.WaitUntil = ReasonNoClick, time.Time{}
 	}
 	if r.sent() {
 		w.At, w.Due = r.Want.At, r.Want.Due // fixed when first sent
