@@ -83,8 +83,7 @@ func (r Row) Apply(e Entry) Row {
 	case EntryClosed:
 		r.Closed = e.Reason
 	case EntryUnanswered:
-		r.LastBatch = e.Batch
-		r.know(KnownUnanswered, e)
+		r.unanswered(e)
 	case EntrySent, EntryPaused, EntryResumed:
 		return r
 	}
@@ -100,8 +99,12 @@ func (r *Row) decided(e Entry) {
 }
 
 // revive forgets a refusal, because another click id deserves a try of its own.
+// What Google holds or may hold is not forgotten.
 func (r *Row) revive() {
-	r.Known, r.NotBefore = Known{}, time.Time{}
+	if r.Known.Status == KnownRefused {
+		r.Known = Known{}
+	}
+	r.NotBefore = time.Time{}
 	r.Tries, r.Counted, r.Moved, r.Shift = 0, 0, false, 0
 }
 
@@ -121,11 +124,14 @@ func (r *Row) answered(e Entry) {
 }
 
 // alreadyThere tells ours from somebody else's. Recognised by our order id it
-// is ours: with the value of this manifest if an earlier attempt of it went
-// unanswered, else with a value we cannot tell. Recognised by click and time
-// it is ours only if an earlier attempt of this very manifest went unanswered.
+// is ours: with the value of the earliest manifest that went unanswered, else
+// with a value we cannot tell. Recognised by click and time it is ours only if
+// that very row went unanswered.
 func (r *Row) alreadyThere(e Entry) {
 	switch {
+	case r.Known.Status == KnownUnanswered && (e.Answer.By == ByOrderID || r.Known.sameClickAndTime(*e.Item)):
+		r.Known.Status, r.Known.Since = KnownThere, e.At
+		r.accepted()
 	case e.Resent:
 		r.know(KnownThere, e)
 	case e.Answer.By == ByOrderID:
@@ -152,16 +158,33 @@ func (r *Row) again(e Entry) {
 	}
 }
 
+// unanswered keeps the earliest manifest that went without an answer.
+func (r *Row) unanswered(e Entry) {
+	r.LastBatch = e.Batch
+	if r.Known.Status != KnownUnanswered {
+		r.know(KnownUnanswered, e)
+	}
+}
+
+// know takes over what the sent item came to. A row that time ran out for
+// while it was in flight is open again: what Google holds is no longer a
+// question of time.
 func (r *Row) know(s KnownStatus, e Entry) {
+	r.Closed = ""
 	r.Known = Known{
 		Status: s, Currency: e.Item.Currency, Target: *e.Target, Action: e.Item.Action,
 		At: e.Item.At, Click: e.Item.Click, Batch: e.Batch, Since: e.At,
 	}
-	if s == KnownThere {
+	if s == KnownThere || s == KnownUnanswered {
 		r.Known.Value = e.Item.Value
-		r.Tries, r.Counted = 0, 0
+	}
+	if s == KnownThere || s == KnownThereValue {
+		r.accepted()
 	}
 }
+
+// accepted ends the counting of tries.
+func (r *Row) accepted() { r.Tries, r.Counted = 0, 0 }
 
 func (r *Row) testedBy(e Entry) {
 	a := *e.Answer

@@ -19,9 +19,11 @@ const (
 // Known is what we know to be at Google for a row, and from which batch. It
 // is built from answers alone.
 type Known struct {
-	Status   KnownStatus `json:"status,omitempty"`
-	Value    Amount      `json:"value,omitzero"`
-	Currency string      `json:"currency,omitempty"`
+	Status KnownStatus `json:"status,omitempty"`
+	// Value is what Google holds with KnownThere, and what it holds if the
+	// request arrived with KnownUnanswered; else unknown.
+	Value    Amount `json:"value,omitzero"`
+	Currency string `json:"currency,omitempty"`
 	// Target, Action, At and Click are those of the upload: later operations
 	// go to the same place, whatever the configuration says then.
 	Target Target    `json:"target,omitzero"`
@@ -31,6 +33,12 @@ type Known struct {
 	// Batch answered, at Since.
 	Batch BatchID   `json:"batch,omitempty"`
 	Since time.Time `json:"since,omitzero"`
+}
+
+// sameClickAndTime reports whether an item is what Google would call a
+// duplicate of the known upload by click and time.
+func (k Known) sameClickAndTime(it Item) bool {
+	return k.Click == it.Click && k.Action == it.Action && k.At.Equal(it.At)
 }
 
 // State is where a row stands, for people: it follows from what is wanted and
@@ -104,7 +112,8 @@ type Row struct {
 	// Moved is true once the time was moved because somebody else had
 	// uploaded the same click and second.
 	Moved bool `json:"moved,omitempty"`
-	// Tested is the version that passed validation while the account tested.
+	// Tested is the version whose validation was answered while the account
+	// tested; Last says how.
 	Tested int64 `json:"tested,omitempty"`
 	// Last is the latest answer; nil before the first.
 	Last      *Answer `json:"last,omitempty"`
@@ -196,6 +205,8 @@ func (r *Row) resting() (State, Reason, time.Time) {
 	switch {
 	case r.Want.Waiting():
 		return StateWaiting, r.Want.Reason, r.Want.WaitUntil
+	case r.Want.Wanted && r.tested() && r.Last.Verdict == Refused:
+		return StateRefused, r.refusal(), time.Time{}
 	case r.Want.Wanted && r.tested():
 		return StateTested, "", time.Time{}
 	default:

@@ -1,0 +1,285 @@
+package conversions_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"closeloop/conversions"
+)
+
+func TestNothingIsLostThatArrivesInFlight(t *testing.T) {
+	t.Parallel()
+	done := conversions.Answer{Verdict: conversions.Done}
+	refused := conversions.Answer{Verdict: conversions.Refused}
+	retry := conversions.Answer{Verdict: conversions.Retry}
+	value := tag(3, 7*time.Hour, "booked", actual(300000))
+	spam := tag(3, 7*time.Hour, "spam")
+	other := tag(3, 7*time.Hour, "booked", actual(250000), click("CLICK-B"))
+	same := tag(3, 7*time.Hour, "booked", actual(250000), click("CLICK-A"))
+	tests := []struct {
+		name   string
+		event  conversions.Event
+		answer conversions.Answer
+		want   string
+	}{
+		{"another value, accepted", value, done, "change_due//restate"},
+		{"another value, refused", value, refused, "refused/refused_by_google/"},
+		{"another value, to be tried again", value, retry, "queued//upload"},
+		{"withdrawn, accepted", spam, done, "change_due/withdrawn/retract"},
+		{"withdrawn, refused", spam, refused, "refused/refused_by_google/"},
+		{"withdrawn, to be tried again", spam, retry, "skipped/withdrawn/"},
+		{"another click, accepted", other, done, "done//"},
+		{"another click, refused", other, refused, "queued//upload"},
+		{"another click, unmatched", other, conversions.Answer{Verdict: conversions.Refused, Unmatched: true}, "queued//upload"},
+		{"the same click, refused", same, refused, "refused/refused_by_google/"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := queued()
+			b := l.send()
+			l.happens(7*time.Hour, tt.event)
+			want := l.row.Want
+			l.answer(7*time.Hour+time.Second, b, tt.answer)
+			if got := l.stands(); got != tt.want {
+				t.Errorf("row stands %q, want %q", got, tt.want)
+			}
+			if diff := cmp.Diff(want, l.row.Want); diff != "" || l.row.Version != 2 {
+				t.Errorf("version %d; the answer changed the newer want (-before +after):\n%s", l.row.Version, diff)
+			}
+			if it := b.Items[0]; tt.answer.Verdict == conversions.Done && l.row.Known.Value != it.Value {
+				t.Errorf("known value %v, want that of the version sent, %v", l.row.Known.Value, it.Value)
+			}
+		})
+	}
+}
+
+func TestAnUnansweredRowThatIsNoLongerWantedIsRetracted(t *testing.T) {
+	t.Parallel()
+	for _, taken := range []conversions.Event{
+		tag(3, 8*time.Hour, "spam"),
+		event(3, 8*time.Hour, consents(conversions.ConsentDenied)),
+	} {
+		l := queued()
+		b := l.send()
+		l.happens(8*time.Hour, taken)
+		l.abandon(9*time.Hour, b)
+		if got := l.row.Next(); got != conversions.OpRetract || l.row.State != conversions.StateChangeDue {
+			t.Errorf("after %q the row is %q, next %q, want a retraction due", taken.Outcome, l.row.State, got)
+		}
+		if k := l.row.Known; k.Status != conversions.KnownUnanswered || k.Batch != "b1" || k.Action != "111" || k.Target != b.Target {
+			t.Errorf("known = %+v, want where the unanswered batch went", k)
+		}
+	}
+}
+
+// unanswered is a booking of 2,500.00 that was sent without an answer,
+// withdrawn, abandoned, and booked again for 3,000.00.
+func unanswered() *life {
+	l := queued()
+	b := l.send()
+	l.happens(8*time.Hour, tag(3, 8*time.Hour, "spam"))
+	l.abandon(9*time.Hour, b)
+	l.happens(10*time.Hour, tag(4, 10*time.Hour, "booked", actual(300000)))
+	return l
+}
+
+func TestAnUnansweredRowThatIsWantedAgainIsSentAgain(t *testing.T) {
+	t.Parallel()
+	sum := conversions.AmountOf(250000)
+	tests := []struct {
+		name   string
+		answer conversions.Answer
+		known  conversions.KnownStatus
+		value  conversions.Amount
+		want   string
+	}{
+		{"it never arrived", conversions.Answer{Verdict: conversions.Done}, conversions.KnownThere, conversions.AmountOf(300000), "done//"},
+		{
+			"it had arrived, by order id",
+			conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID},
+			conversions.KnownThere, sum, "change_due//restate",
+		},
+		{
+			"it had arrived, by click and time",
+			conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByClickTime},
+			conversions.KnownThere, sum, "change_due//restate",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := unanswered()
+			if l.row.Next() != conversions.OpUpload || !l.row.Want.At.Equal(at(time.Hour)) {
+				t.Fatalf("next %q at %v, want the upload at its first time", l.row.Next(), l.row.Want.At)
+			}
+			l.answer(12*time.Hour, l.send(), tt.answer)
+			if l.row.Known.Status != tt.known || l.row.Known.Value != tt.value {
+				t.Errorf("known = %q %v, want %q %v", l.row.Known.Status, l.row.Known.Value, tt.known, tt.value)
+			}
+			if got := l.stands(); got != tt.want {
+				t.Errorf("row stands %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheEarliestUnansweredManifestCounts(t *testing.T) {
+	t.Parallel()
+	l := unanswered()
+	b := l.send()
+	l.happens(13*time.Hour, tag(5, 13*time.Hour, "spam"))
+	l.abandon(14*time.Hour, b)
+	l.happens(15*time.Hour, tag(6, 15*time.Hour, "booked", actual(400000)))
+	l.answer(17*time.Hour, again(l.send()), conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID})
+	if got := l.row.Known.Value; got != conversions.AmountOf(250000) {
+		t.Errorf("known value %v, want that of the first manifest, 2500.00", got)
+	}
+}
+
+func TestAnotherClickNeverForgetsWhatGoogleMayHold(t *testing.T) {
+	t.Parallel()
+	l := unanswered()
+	now := day
+	for range conversions.MaxCounted {
+		l.answer(now, l.send(), conversions.Answer{Verdict: conversions.Retry, Counts: true})
+		now += time.Hour
+	}
+	l.happens(now, tag(5, now, "booked", actual(350000), click("CLICK-B")))
+	if got := l.stands(); got != "queued//upload" {
+		t.Errorf("another click and value: row stands %q, want queued", got)
+	}
+	l.happens(now, tag(6, now, "spam"))
+	if got := l.row.Next(); got != conversions.OpRetract {
+		t.Errorf("withdrawn: next %q, want a retraction of what may be there", got)
+	}
+}
+
+func TestCloseAtTheEndOfTheWait(t *testing.T) {
+	t.Parallel()
+	l := newLife()
+	l.happens(time.Hour, tag(2, time.Hour, "booked", actual(250000)))
+	if l.closes(time.Hour + 7*day - time.Nanosecond) {
+		t.Error("closed before the wait is over")
+	}
+	if !l.closes(time.Hour+7*day) || l.stands() != "skipped/no_click_id/" {
+		t.Errorf("row stands %q, want skipped without a click id", l.stands())
+	}
+	if l.closes(time.Hour + 8*day) {
+		t.Error("closed twice")
+	}
+}
+
+func TestCloseAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	l := queued()
+	if l.closes(90*day - time.Nanosecond) {
+		t.Error("closed before the deadline")
+	}
+	if !l.closes(90*day) || l.stands() != "expired/expired/" || !l.row.Due.IsZero() {
+		t.Errorf("row stands %q, due %v, want expired", l.stands(), l.row.Due)
+	}
+	if l.closes(91 * day) {
+		t.Error("closed twice")
+	}
+}
+
+func TestCloseLeavesWhatHasNoDeadline(t *testing.T) {
+	t.Parallel()
+	withdrawn, changed, refused, gone := queued(), done(), queued(), unanswered()
+	withdrawn.happens(2*time.Hour, tag(3, 2*time.Hour, "spam"))
+	changed.happens(8*time.Hour, tag(3, 8*time.Hour, "spam"))
+	refused.answer(7*time.Hour, refused.send(), conversions.Answer{Verdict: conversions.Refused})
+	gone.happens(11*time.Hour, tag(5, 11*time.Hour, "spam"))
+	for name, l := range map[string]*life{
+		"withdrawn": withdrawn, "done": done(), "changed": changed, "refused": refused, "unanswered": gone,
+	} {
+		if before := l.stands(); l.closes(1000 * day) {
+			t.Errorf("%s: %q closed as %q", name, before, l.stands())
+		}
+	}
+}
+
+func TestAnAnswerOpensWhatWasClosedInFlight(t *testing.T) {
+	t.Parallel()
+	l := queued()
+	b := l.send()
+	l.closes(90 * day)
+	m := *l
+	l.answer(90*day+time.Second, b, conversions.Answer{Verdict: conversions.Done})
+	if got := l.stands(); got != "done//" {
+		t.Errorf("accepted: row stands %q, want done: Google holds it", got)
+	}
+	m.answer(90*day+time.Second, b, conversions.Answer{Verdict: conversions.Retry})
+	if got := m.stands(); got != "expired/expired/" {
+		t.Errorf("not accepted: row stands %q, want expired", got)
+	}
+}
+
+func TestTestModeValidatesOnceAndSendsWhenLive(t *testing.T) {
+	t.Parallel()
+	inTest := func() *life {
+		l := newLife()
+		l.rules.Mode = conversions.ModeTest
+		l.happens(time.Hour, event(1, 0, click("CLICK-A")), tag(2, time.Hour, "booked", actual(250000)))
+		return l
+	}
+	tests := []struct {
+		name   string
+		answer conversions.Answer
+		want   string
+	}{
+		{"nothing wrong", conversions.Answer{Verdict: conversions.Done}, "tested//"},
+		{"refused", conversions.Answer{Verdict: conversions.Refused}, "refused/refused_by_google/"},
+		{"unmatched", conversions.Answer{Verdict: conversions.Refused, Unmatched: true}, "refused/unmatched/"},
+		{"already there", conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID}, "tested//"},
+		{"later", conversions.Answer{Verdict: conversions.Later, Wait: time.Hour}, "queued//upload"},
+		{"retry", conversions.Answer{Verdict: conversions.Retry}, "queued//upload"},
+		{"pause", conversions.Answer{Verdict: conversions.Pause}, "queued//upload"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := inTest()
+			l.test(7*time.Hour, l.send(), tt.answer)
+			if got := l.stands(); got != tt.want {
+				t.Errorf("row stands %q, want %q", got, tt.want)
+			}
+			if l.row.Known.Status != conversions.KnownNothing {
+				t.Errorf("known = %q, want nothing: nothing was sent", l.row.Known.Status)
+			}
+			l.rules.Mode = conversions.ModeLive
+			l.happens(8 * time.Hour)
+			if got := l.stands(); got != "queued//upload" {
+				t.Errorf("live, the row stands %q, want queued", got)
+			}
+		})
+	}
+	l := inTest()
+	b := l.send()
+	l.happens(7*time.Hour, tag(3, 7*time.Hour, "booked", actual(300000)))
+	l.test(7*time.Hour, b, conversions.Answer{Verdict: conversions.Done})
+	if got := l.stands(); got != "queued//upload" {
+		t.Errorf("an older version was tested: row stands %q, want queued", got)
+	}
+}
+
+func TestItem(t *testing.T) {
+	t.Parallel()
+	zone := time.FixedZone("", -5*60*60)
+	l := queued()
+	want := conversions.Item{
+		Row: 7, Version: 1, Op: conversions.OpUpload, OrderID: l.row.OrderID, Action: "111",
+		Click: l.row.Want.Click, At: at(time.Hour), Value: conversions.AmountOf(250000), Currency: "EUR",
+		Consent: conversions.ConsentGranted,
+	}
+	got := l.row.Item(zone)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("item (-want +got):\n%s", diff)
+	}
+	if text := got.At.Format(time.RFC3339); text != "2026-03-10T08:00:00-05:00" {
+		t.Errorf("At = %s, want it in the account's zone", text)
+	}
+}
