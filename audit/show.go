@@ -117,7 +117,11 @@ func steps(h conversions.History, q Query) []Step {
 
 // rank orders what happened in the same instant.
 func rank(what string) int {
-	return slices.Index([]string{"received", string(conversions.EntryDecided), string(conversions.EntrySent)}, what) & 3
+	order := []string{"received", string(conversions.EntryDecided), string(conversions.EntrySent)}
+	if i := slices.Index(order, what); i >= 0 {
+		return i
+	}
+	return len(order)
 }
 
 func sentStep(b conversions.BatchRecord) Step {

@@ -19,7 +19,7 @@ type BatchID string
 func (b BatchID) JobID() int32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(b))
-	return int32(h.Sum32()&0x7fffffff) | 1 //nolint:gosec // masked to 31 bits
+	return int32(h.Sum32()&0x7fffffff) | 1
 }
 
 // API names the upload API a batch goes to.

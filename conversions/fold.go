@@ -1,6 +1,9 @@
 package conversions
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Fold reduces one lead's events to what should exist at Google under the
 // rules: one Want for every stage the lead was ever tagged with, in sending
@@ -185,9 +188,9 @@ func leadTime(events []Event) time.Time {
 // consent is the newest event's word, else the account's setting. An event
 // that says nothing never overrides one that denied.
 func consent(events []Event, rule ConsentRule) Consent {
-	for i := len(events) - 1; i >= 0; i-- {
-		if c := events[i].Consent; c != ConsentUnspecified {
-			return c
+	for _, e := range slices.Backward(events) {
+		if e.Consent != ConsentUnspecified {
+			return e.Consent
 		}
 	}
 	switch rule {

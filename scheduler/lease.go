@@ -51,7 +51,7 @@ func (k *keeper) take(ctx context.Context) error {
 		return fmt.Errorf("acquire lease: %w", err)
 	}
 	k.set(lease)
-	k.work, k.lost = context.WithCancel(context.WithoutCancel(ctx))
+	k.work, k.lost = context.WithCancel(context.WithoutCancel(ctx)) //nolint:contextcheck // the lease outlives the caller that took it
 	k.done = make(chan struct{})
 	go k.renewing(k.work, k.done)
 	return nil
@@ -70,7 +70,7 @@ func (k *keeper) leave(ctx context.Context) {
 	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	// A lease that cannot be given back expires by itself.
-	_ = k.store.Release(release, k.current()) //nolint:errcheck // see above
+	_ = k.store.Release(release, k.current())
 }
 
 // renewing extends the lease until work ends; a lease that cannot be extended

@@ -70,5 +70,5 @@ func offset(account string, window time.Duration) time.Duration {
 	}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(account))
-	return time.Duration(h.Sum64() % uint64(window)).Truncate(time.Second)
+	return time.Duration(h.Sum64() % uint64(window)).Truncate(time.Second) //nolint:gosec // less than window
 }

@@ -112,7 +112,7 @@ type account struct {
 	run    sync.Mutex // one run at a time in this process
 }
 
-// ErrUnknownAccount: no account of that name is configured.
+// ErrUnknownAccount says that no account of that name is configured.
 var ErrUnknownAccount = errors.New("no such account")
 
 // New makes a scheduler. It starts nothing.
@@ -245,5 +245,5 @@ func (cronLogger) Info(string, ...any) {}
 
 // Error implements cron.Logger.
 func (l cronLogger) Error(err error, msg string, _ ...any) {
-	l.logger.Error("cron_failed", slog.String("doing", msg), slog.Any("error", err)) //nolint:sloglint // cron hands no context
+	l.logger.Error("cron_failed", slog.String("doing", msg), slog.Any("error", err))
 }
