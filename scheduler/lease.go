@@ -51,9 +51,9 @@ func (k *keeper) take(ctx context.Context) error {
 		return fmt.Errorf("acquire lease: %w", err)
 	}
 	k.set(lease)
-	k.work, k.lost = context.WithCancel(context.WithoutCancel(ctx)) //nolint:contextcheck // the lease outlives the caller that took it
+	k.work, k.lost = context.WithCancel(context.WithoutCancel(ctx))
 	k.done = make(chan struct{})
-	go k.renewing(k.work, k.done)
+	go k.renewing(k.work, k.done) //nolint:contextcheck // the lease outlives the caller that took it
 	return nil
 }
 
