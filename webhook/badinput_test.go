@@ -113,6 +113,9 @@ func checkStored(t *testing.T, b *bench, size int, reason string) {
 	if strings.Count(line, "\n") != 1 {
 		t.Errorf("got %d log lines, want 1:\n%s", strings.Count(line, "\n"), line)
 	}
+	if woken := len(b.woken); woken != len(b.store.events) {
+		t.Errorf("got %d wakes for %d events", woken, len(b.store.events))
+	}
 	if reason == "" {
 		if len(b.store.events) != 1 || len(b.store.quarantined) != 0 || strings.Contains(line, "reason=") {
 			t.Errorf("got %d events, %d in quarantine, log %s", len(b.store.events), len(b.store.quarantined), line)

@@ -48,9 +48,9 @@ type Config struct {
 	// StoreWait is how long a delivery waits for the store before it is
 	// answered 503; 0 is DefaultStoreWait.
 	StoreWait time.Duration
-	// OnEvent is called after an event of the account was stored that was no
-	// duplicate. It is called on the delivery's goroutine and must not block.
-	// May be nil.
+	// OnEvent is called when an event of the account is in the store, at
+	// times more than once for one event. It is called on the delivery's
+	// goroutine and must not block. May be nil.
 	OnEvent func(conversions.AccountID)
 }
 

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,6 +42,8 @@ type recorder struct {
 	seen        map[[16]byte]int64
 	// refuse is asked before anything is stored.
 	refuse func(ctx context.Context) error
+	// after is asked when something was stored.
+	after func() error
 }
 
 func (r *recorder) Append(ctx context.Context, e conversions.Event) (conversions.Receipt, error) {
@@ -73,6 +74,11 @@ func (r *recorder) add(ctx context.Context, body [16]byte, store func(int64)) (c
 	}
 	r.seen[body] = seq
 	store(seq)
+	if r.after != nil {
+		if err := r.after(); err != nil {
+			return conversions.Receipt{}, err
+		}
+	}
 	return conversions.Receipt{Seq: seq}, nil
 }
 
@@ -203,8 +209,8 @@ func TestDuplicate(t *testing.T) {
 	if w.Code != http.StatusAccepted || w.Body.String() != `{"status":"duplicate"}` {
 		t.Errorf("got %d %s, want 202 duplicate", w.Code, w.Body)
 	}
-	if len(b.store.events) != 1 || len(b.woken) != 1 {
-		t.Errorf("got %d events and %d wakes, want 1 and 1", len(b.store.events), len(b.woken))
+	if len(b.store.events) != 1 || len(b.woken) != 2 {
+		t.Errorf("got %d events and %d wakes, want 1 and 2", len(b.store.events), len(b.woken))
 	}
 	if !strings.Contains(b.log.String(), "outcome=duplicate") || !strings.Contains(b.log.String(), "seq=1 duplicate=true") {
 		t.Errorf("the log does not tell the duplicate:\n%s", b.log)
@@ -297,91 +303,6 @@ func TestReaderFaultsGoToQuarantine(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestWaitsForTheStore(t *testing.T) {
-	t.Parallel()
-	errLocked := errors.New("database is locked")
-	tests := map[string]struct {
-		recovers time.Duration // when the store is back
-		status   int
-		took     time.Duration
-	}{
-		"at once":        {0, http.StatusAccepted, 0},
-		"after a second": {time.Second, http.StatusAccepted, 1550 * time.Millisecond},
-		"just in time":   {7 * time.Second, http.StatusAccepted, 7550 * time.Millisecond},
-		"too late":       {time.Minute, http.StatusServiceUnavailable, 8 * time.Second},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				b, start := newBench(t), time.Now()
-				attempts := 0
-				b.store.refuse = func(context.Context) error {
-					if attempts++; time.Since(start) < tt.recovers {
-						return errLocked
-					}
-					return nil
-				}
-				w := b.serve(post(t.Context(), "/webhooks/main", sample))
-				if took := time.Since(start); w.Code != tt.status || took != tt.took {
-					t.Errorf("got %d after %v, want %d after %v", w.Code, took, tt.status, tt.took)
-				}
-				if attempts > 14 {
-					t.Errorf("got %d attempts, which is a busy loop", attempts)
-				}
-				if tt.status == http.StatusServiceUnavailable {
-					checkUnavailable(t, b, w)
-				}
-			})
-		})
-	}
-}
-
-func checkUnavailable(t *testing.T, b *bench, w *httptest.ResponseRecorder) {
-	t.Helper()
-	if w.Header().Get("Retry-After") == "" || w.Body.String() != `{"error":"try again"}` {
-		t.Errorf("got headers %v and body %s", w.Header(), w.Body)
-	}
-	if !strings.Contains(b.log.String(), "level=ERROR") || !strings.Contains(b.log.String(), "database is locked") {
-		t.Errorf("the log does not say why:\n%s", b.log)
-	}
-	if len(b.woken) != 0 {
-		t.Error("an account was woken for nothing")
-	}
-}
-
-func TestStoreThatHangs(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b, start := newBench(t), time.Now()
-		b.store.refuse = func(ctx context.Context) error {
-			<-ctx.Done()
-			return ctx.Err()
-		}
-		w := b.serve(post(t.Context(), "/webhooks/main", `{"quarantined":true}`))
-		if took := time.Since(start); w.Code != http.StatusServiceUnavailable || took != webhook.DefaultStoreWait {
-			t.Errorf("got %d after %v, want 503 after %v", w.Code, took, webhook.DefaultStoreWait)
-		}
-	})
-}
-
-func TestSenderHangsUp(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		b.store.refuse = func(ctx context.Context) error {
-			cancel()
-			time.Sleep(time.Second) // of the bubble: the store takes its time
-			return ctx.Err()
-		}
-		b.serve(post(ctx, "/webhooks/main", sample))
-		if len(b.store.events) != 1 {
-			t.Errorf("got %d events, want the one that was handed over", len(b.store.events))
-		}
-	})
 }
 
 func TestConcurrent(t *testing.T) {

@@ -87,11 +87,11 @@ func TestPhoneHash(t *testing.T) {
 // does: a space makes the difference.
 func TestPhoneShortCut(t *testing.T) {
 	t.Parallel()
-	for area := 200; area < 1000; area += 7 {
+	for area := 100; area < 1000; area += 7 {
 		national := strconv.Itoa(area) + strconv.Itoa(1_000_000+area*7919)
 		for _, region := range []string{"", "US", "DE"} {
 			short, long := webhook.PhoneHash("+1"+national, region), webhook.PhoneHash("+1 "+national, region)
-			if short != long || short == "" {
+			if short != long || short == "" && area >= 200 {
 				t.Errorf("+1%s in %q: got %s without parsing, %s with", national, region, short, long)
 			}
 		}

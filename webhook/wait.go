@@ -29,11 +29,13 @@ func (h *Handler) store(ctx context.Context, d *delivery, put putFunc) answer {
 		return answerUnavailable
 	}
 	d.receipt = receipt
+	if d.answer == answerRecorded && h.onEvent != nil {
+		// Also for a duplicate: it may be one only because an attempt was
+		// stored in spite of its error, and then nobody was told yet.
+		h.onEvent(d.endpoint.Account)
+	}
 	if receipt.Duplicate {
 		return answerDuplicate
-	}
-	if d.answer == answerRecorded && h.onEvent != nil {
-		h.onEvent(d.endpoint.Account)
 	}
 	return d.answer
 }

@@ -3,7 +3,6 @@ package varda
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"closeloop/conversions"
 	"closeloop/webhook"
@@ -175,17 +174,12 @@ func channelWord(s string) string {
 // shown lists the places that a quarantined delivery may show. data.id is
 // none of them: in contact.* it is the contact's.
 func shown(place string) bool {
-	switch field, inData := strings.CutPrefix(place, "data."); {
-	case !inData:
-		return place == "event" || place == "timestamp"
-	case strings.Contains(field, "."):
-		return false
+	switch place {
+	case "event", "timestamp",
+		"data.call_session_id", "data.conversation_id", "data.outcome_type", "data.started_at", "data.ended_at",
+		"data.estimated_value_cents", "data.actual_value_cents", "data.revenue_cents":
+		return true
 	default:
-		switch field {
-		case "call_session_id", "conversation_id", "outcome_type", "started_at", "ended_at",
-			"estimated_value_cents", "actual_value_cents", "revenue_cents":
-			return true
-		}
 		return false
 	}
 }
