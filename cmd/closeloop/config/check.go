@@ -58,16 +58,12 @@ func (c *checker) oneOf(path, value string, allowed ...string) {
 			return
 		}
 	}
-	hint := "write one of " + strings.Join(allowed, ", ")
-	if len(allowed) == 1 {
-		hint = "write " + allowed[0]
-	}
-	if value == "" {
-		c.given(path, false, hint)
+	hint := "write " + strings.Join(allowed, " or ")
+	if !c.given(path, value != "", hint) {
 		return
 	}
 	if near, ok := nearest(value, allowed); ok {
-		hint = "did you mean " + near + "? " + hint
+		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	c.refuse(path, value, "is not known here", hint)
 }
@@ -113,8 +109,10 @@ func (c *checker) config(cfg *Config) {
 }
 
 func (c *checker) listen(l Listen) {
-	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
-		c.reject("listen.tls", "only one of cert and key is given", "give both, or delete both to serve plain HTTP behind a proxy")
+	if l.TLS.Enabled() {
+		const hint = "give both cert and key, or neither to serve plain HTTP behind a proxy"
+		c.given("listen.tls.cert", l.TLS.Cert != "", hint)
+		c.given("listen.tls.key", l.TLS.Key != "", hint)
 	}
 	if !c.given("listen.address", l.Address != "", "write host:port, as in "+DefaultAddress) {
 		return

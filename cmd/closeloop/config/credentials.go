@@ -22,7 +22,7 @@ func credentials(o object, a *Account) {
 		}
 	}
 	if ways > 1 {
-		o.r.fail(o.path, 0, "more than one way to prove who is uploading", waysHint)
+		o.r.report(o.path, 0, "more than one way to prove who is uploading", waysHint)
 	}
 	c := &a.Credentials
 	refreshToken(o, c)

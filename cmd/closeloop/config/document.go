@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -72,25 +74,58 @@ func reason(err error) string {
 // only where they cannot quote the file, which may hold secrets.
 func (r *reader) syntax(text []byte, err error) {
 	lines := strings.Split(string(text), "\n")
-	if r.tabs(lines) {
+	if r.tabs(lines) || r.badCharacter(lines) {
 		return
 	}
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 1
-	if m := regexp.MustCompile(`^line (\d+): `).FindStringSubmatch(message); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		message = message[len(m[0]):]
-	}
-	var hint string
-	switch {
-	case strings.Contains(message, "anchor"):
+	line, message := position(err)
+	hint := "check the indentation, and put quotes around values with : # { } [ ] or % in them"
+	if name, unknown := strings.CutPrefix(message, "unknown anchor '"); unknown {
+		name, _, _ = strings.Cut(name, "'")
+		line = 1 + slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "*"+name) })
 		message, hint = "an alias (*name) has no anchor (&name) before it", "put quotes around a value that starts with *"
-	case quotable(lines, line):
+	}
+	if strings.HasPrefix(message, "did not find") {
+		message += ", on this line or in the block that begins here"
+	}
+	if bareVariable(lines, line) {
 		hint = `put quotes around it: "${NAME}"`
-	default:
-		hint = "check the indentation, and put quotes around values with : # { } [ ] or % in them"
 	}
 	r.whole(line, "not YAML: "+message, hint)
+}
+
+// position takes the line out of an error of the YAML reader. The reader
+// leaves it out on the first line, and counts from 0 in the errors of its
+// grammar, but not in those of its scanner.
+func position(err error) (line int, message string) {
+	message = strings.TrimPrefix(err.Error(), "yaml: ")
+	m := regexp.MustCompile(`^line (\d+): `).FindStringSubmatch(message)
+	if m == nil {
+		return 1, message
+	}
+	line, _ = strconv.Atoi(m[1])
+	message = message[len(m[0]):]
+	if strings.HasPrefix(message, "did not find expected") || strings.HasPrefix(message, "found duplicate") ||
+		message == "found undefined tag handle" || message == "found incompatible YAML document" {
+		line++
+	}
+	return line, message
+}
+
+// badCharacter reports the first line that is not text.
+func (r *reader) badCharacter(lines []string) bool {
+	for i, line := range lines {
+		control := strings.IndexFunc(line, func(c rune) bool { return c < ' ' && c != '\t' && c != '\r' || c == 0x7f })
+		switch {
+		case !utf8.ValidString(line):
+			r.whole(i+1, "the line is not UTF-8", "save the file as UTF-8")
+		case control >= 0:
+			r.whole(i+1, "the line holds a control character", "delete it, or write it as an escape within double quotes")
+		default:
+			continue
+		}
+		return true
+	}
+	return false
 }
 
 // tabs reports the lines indented with a tab, which YAML forbids and YAML
@@ -107,9 +142,9 @@ func (r *reader) tabs(lines []string) bool {
 	return found
 }
 
-// quotable reports whether the line, or the one before it, has a bare ${NAME}
+// bareVariable reports whether the line, or the one before it, has a bare ${NAME}
 // within [ ] or { }.
-func quotable(lines []string, line int) bool {
+func bareVariable(lines []string, line int) bool {
 	for _, n := range []int{line - 1, line - 2} {
 		if n >= 0 && n < len(lines) && regexp.MustCompile(`[\[{,]\s*\$\{`).MatchString(lines[n]) {
 			return true

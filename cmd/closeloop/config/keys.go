@@ -85,9 +85,9 @@ func (o object) known(key *yaml.Node, section string) bool {
 		hint = fmt.Sprintf("%q belongs under %s", key.Value, elsewhere)
 	case isNear:
 		hint = fmt.Sprintf("did you mean %q?", near)
-		o.r.broken[o.at(near)] = true // it was meant, so it is not missing
+		o.meant[near] = true
 	}
-	o.r.problems = append(o.r.problems, Problem{Path: o.path, Line: key.Line, What: what, Hint: hint})
+	o.r.report(o.path, key.Line, what, hint)
 	return false
 }
 

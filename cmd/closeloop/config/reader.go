@@ -49,10 +49,16 @@ func (r *reader) whole(line int, what, hint string) {
 	r.problems = append(r.problems, Problem{File: r.file, Line: line, What: what, Hint: hint})
 }
 
-// fail reports a setting that could not be read.
+// report reports a mistake; line 0 is that of the setting.
+func (r *reader) report(path string, line int, what, hint string) {
+	r.problems = append(r.problems, Problem{Path: path, Line: line, What: what, Hint: hint})
+}
+
+// fail reports a setting that could not be read, so that its value is not
+// checked any further.
 func (r *reader) fail(path string, line int, what, hint string) {
 	r.broken[path] = true
-	r.problems = append(r.problems, Problem{Path: path, Line: line, What: what, Hint: hint})
+	r.report(path, line, what, hint)
 }
 
 // resolved is path as seen from the configuration file's folder.
@@ -84,11 +90,12 @@ type object struct {
 	r      *reader
 	path   string
 	fields map[string]*yaml.Node
+	meant  map[string]bool // keys that an unknown key was probably meant for
 }
 
 // object reads the mapping at path. A value left empty is an empty mapping.
 func (r *reader) object(path string, node *yaml.Node, section string) object {
-	o := object{r: r, path: path, fields: map[string]*yaml.Node{}}
+	o := object{r: r, path: path, fields: map[string]*yaml.Node{}, meant: map[string]bool{}}
 	if r.lines[path] == 0 {
 		r.lines[path] = node.Line
 	}
@@ -99,6 +106,11 @@ func (r *reader) object(path string, node *yaml.Node, section string) object {
 		r.fail(path, node.Line, "must hold settings, not "+kindName(target), "write its settings below it, as key: value, indented")
 	default:
 		o.merge(target, section, 0)
+	}
+	for key := range o.meant {
+		if !o.has(key) {
+			r.broken[o.at(key)] = true // reported by its wrong name, so not missing as well
+		}
 	}
 	return o
 }

@@ -44,7 +44,7 @@ func (o object) secrets(key string) []Secret {
 		}
 		return found
 	}
-	if node := o.fields[key]; node != nil && node.Kind == yaml.ScalarNode && !isNull(node) {
+	if node := o.fields[key]; node != nil && isScalar(node) {
 		found = make([]Secret, 1)
 		o.literal(o.at(key), node, &found[0])
 		return found
@@ -55,6 +55,14 @@ func (o object) secrets(key string) []Secret {
 		o.literal(path, nodes[i], &found[i])
 	}
 	return found
+}
+
+// isScalar reports whether node is, or stands for, a single value.
+func isScalar(node *yaml.Node) bool {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	return node.Kind == yaml.ScalarNode && !isNull(node)
 }
 
 func (o object) both(key, twin string) bool {
@@ -93,7 +101,8 @@ func (o object) secretFile(key string) (text string, ok bool) {
 	return text, true
 }
 
-// content reads the file named by key; file is its resolved path.
+// content reads the file named by key; file is its resolved path, also when
+// it cannot be read.
 func (o object) content(key string) (content []byte, file string, ok bool) {
 	name, ok := o.text(key)
 	if !ok {
@@ -105,11 +114,11 @@ func (o object) content(key string) (content []byte, file string, ok bool) {
 	case err != nil:
 		o.r.fail(o.at(key), 0, "the file "+o.shown(key, file)+" cannot be read: "+reason(err),
 			"a relative path starts at the folder of "+o.r.file)
-		return nil, "", false
+		return nil, file, false
 	case len(content) > maxSecretFile:
 		o.r.fail(o.at(key), 0, fmt.Sprintf("the file %s is larger than %d bytes", o.shown(key, file), maxSecretFile),
 			"is this the right file?")
-		return nil, "", false
+		return nil, file, false
 	}
 	return content, file, true
 }
