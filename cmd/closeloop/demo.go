@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"closeloop/audit"
+	"closeloop/cmd/closeloop/config"
+	"closeloop/conversions"
+	"closeloop/sandbox"
+)
+
+//go:embed demo.yaml
+var demoConfig string
+
+// The demo's account, as the sandbox knows it and demo.yaml names it.
+const (
+	demoCustomer = "1234567890"
+	demoSecret   = "demo-secret-of-this-machine-only" //nolint:gosec // signs sample calls to a sandbox on loopback
+	demoBooked   = 1001
+	demoQuoted   = 1002
+)
+
+func demoCommand(a *app) *cobra.Command {
+	var keep bool
+	var address string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Play the whole loop on this machine: no account, no credential, no network",
+		Long: "Demo starts a stand-in for Google's servers, opens a database, starts the real HTTP server,\n" +
+			"posts signed webhooks of yesterday's calls, runs the upload, and compares what was wanted\n" +
+			"with what \"Google\" now holds. It ends with exit code 1 if they differ.",
+		Example: "  closeloop demo\n  closeloop demo --keep",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.demo(cmd.Context(), address, keep)
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave everything serving until Ctrl-C, to look around")
+	cmd.Flags().StringVar(&address, "address", "127.0.0.1:0", "where the webhook server of the demo listens")
+	return cmd
+}
+
+// demo plays the loop in a folder of its own, which it removes again.
+func (a *app) demo(ctx context.Context, address string, keep bool) error {
+	dir, err := os.MkdirTemp("", "closeloop-demo-")
+	if err != nil {
+		return &hinted{
+			err: fmt.Errorf("make a folder for the demo: %w", err), code: exitFailed,
+			hint: "set TMPDIR to a folder that may be written to",
+		}
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	start := a.now()
+	play := sandbox.Yesterday(start, demoSecret, demoCustomer)
+	google, err := startSandbox(ctx, a.now, play.Clicks)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = google.Close() }()
+	d := &demo{app: a, play: play, google: google, dir: dir, start: start}
+	if d.cfg, err = d.configure(address); err != nil {
+		return err
+	}
+	return d.play1(ctx, keep)
+}
+
+// startSandbox starts the stand-in for Google with the demo's account.
+func startSandbox(ctx context.Context, now func() time.Time, clicks []sandbox.Click) (*sandbox.Server, error) {
+	s, err := sandbox.Start(ctx, sandbox.Config{
+		Now: now, Clicks: clicks, OAuth: sandbox.OAuth{AcceptAny: true},
+		Customers: []sandbox.Customer{{
+			ID: demoCustomer, Name: "Demo", Currency: "USD", Zone: "America/New_York", Allowlisted: true,
+			Actions: []sandbox.Action{{ID: demoBooked, Name: "Booked call"}, {ID: demoQuoted, Name: "Quoted call"}},
+		}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start sandbox: %w", err)
+	}
+	return s, nil
+}
+
+// demo is one demo under way.
+type demo struct {
+	*app
+	play   sandbox.Play
+	google *sandbox.Server
+	cfg    *config.Config
+	dir    string
+	start  time.Time
+	url    string
+	tally  map[string]int // answers to deliveries
+	wrong  []string       // what did not come out as it should
+}
+
+// configure writes the configuration file of the demo and reads it as any
+// other.
+func (d *demo) configure(address string) (*config.Config, error) {
+	var text bytes.Buffer
+	err := template.Must(template.New("demo").Parse(demoConfig)).Execute(&text, map[string]any{
+		"Database": filepath.Join(d.dir, "closeloop.db"), "Address": address, "Secret": demoSecret,
+		"Customer": demoCustomer, "Booked": demoBooked, "Quoted": demoQuoted,
+		"Endpoint": d.google.GRPCAddr(), "TokenURL": d.google.TokenURL(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write demo configuration: %w", err)
+	}
+	path := filepath.Join(d.dir, defaultConfig)
+	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
+		return nil, fmt.Errorf("write demo configuration: %w", err)
+	}
+	cfg, err := config.Load(path, d.getenv, os.ReadFile)
+	if err != nil {
+		return nil, fmt.Errorf("read demo configuration: %w", err)
+	}
+	return cfg, nil
+}
+
+// play1 is the demo itself: serve, post, run, compare.
+func (d *demo) play1(ctx context.Context, keep bool) error {
+	serving, stop := context.WithCancel(ctx)
+	listening, done := make(chan net.Addr, 1), make(chan error, 1)
+	quiet := *d.app
+	if !keep {
+		quiet.stderr = io.Discard
+	}
+	go func() { done <- quiet.serve(serving, d.cfg, func(a net.Addr) { listening <- a }) }()
+	defer func() { stop(); <-done }()
+	select {
+	case addr := <-listening:
+		d.url = "http://" + addr.String()
+	case err := <-done:
+		done <- nil
+		return err
+	}
+	if err := d.loop(ctx); err != nil {
+		return err
+	}
+	if keep {
+		d.invite()
+		<-ctx.Done()
+	}
+	return d.verdict()
+}
+
+func (d *demo) loop(ctx context.Context) error {
+	d.say("1. A stand-in for Google listens on %s: customer %s with two conversion actions,", d.google.GRPCAddr(), demoCustomer)
+	d.say("   and %d clicks on its ads.", len(d.play.Clicks))
+	d.say("2. The real server listens on %s, with a new database.", d.url)
+	d.say("3. The CRM posts yesterday's calls, signed:")
+	for _, delivery := range d.play.Deliveries {
+		if err := d.post(ctx, delivery); err != nil {
+			return err
+		}
+	}
+	d.say("4. The upload runs:")
+	if err := d.upload(ctx); err != nil {
+		return err
+	}
+	return d.compare(ctx)
+}
+
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.stdout, format+"\n", args...) }
+
+// post delivers one webhook and notes the answer.
+func (d *demo) post(ctx context.Context, delivery sandbox.Delivery) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url+"/webhooks/varda", bytes.NewReader(delivery.Body))
+	if err != nil {
+		return fmt.Errorf("post webhook: %w", err)
+	}
+	req.Header = delivery.Header
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("post webhook: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	if err != nil {
+		return fmt.Errorf("read answer to webhook: %w", err)
+	}
+	word := strings.Trim(strings.TrimSpace(string(body)), `{}"`)
+	_, word, _ = strings.Cut(word, `":"`)
+	if d.tally == nil {
+		d.tally = map[string]int{}
+	}
+	d.tally[word]++
+	d.say("   %-34s %d %s", delivery.Name, resp.StatusCode, word)
+	if resp.StatusCode != delivery.Expect.Status {
+		d.wrong = append(d.wrong, fmt.Sprintf("%s was answered %d, not %d", delivery.Name, resp.StatusCode, delivery.Expect.Status))
+	}
+	return nil
+}
+
+// upload does what the schedule does, now.
+func (d *demo) upload(ctx context.Context) error {
+	var out bytes.Buffer
+	runner := *d.app
+	runner.stdout, runner.stderr = &out, io.Discard
+	err := runner.run(ctx, d.cfg, "", false, "table")
+	for line := range strings.Lines(out.String()) {
+		d.say("   %s", strings.TrimRight(line, "\n"))
+	}
+	return err
+}
+
+// compare prints the audit, then holds what was wanted, what the store knows
+// and what Google holds against each other.
+func (d *demo) compare(ctx context.Context) error {
+	s, err := openStore(ctx, d.cfg.Database.SQLite)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	rows, err := s.List(ctx, conversions.Filter{})
+	if err != nil {
+		return fmt.Errorf("list outcomes: %w", err)
+	}
+	q := audit.Query{Now: d.now()}
+	q.Zones, q.Modes, q.Configured = display(d.cfg)
+	d.say("5. The audit says (closeloop audit list):")
+	for _, r := range audit.Reports() {
+		if r.Group != "audit" || r.Name != "list" {
+			continue
+		}
+		result, err := r.Run(ctx, s, q)
+		if err == nil {
+			err = audit.Write(d.stdout, result, audit.FormatTable)
+		}
+		if err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+	}
+	d.agree(rows)
+	d.table(rows)
+	return nil
+}
+
+// verdict is the demo's end.
+func (d *demo) verdict() error {
+	if len(d.wrong) == 0 {
+		return nil
+	}
+	for _, w := range d.wrong {
+		d.say("   WRONG: %s", w)
+	}
+	return &hinted{err: errors.New("the demo did not come out as it should"), hint: "this is a bug: please report the output above", code: exitFailed}
+}
+
+// invite tells what can be looked at while everything goes on serving.
+func (d *demo) invite() {
+	d.say("\nEverything goes on serving until Ctrl-C. In another terminal:")
+	d.say("  closeloop audit list --config %s", d.cfg.Path)
+	d.say("  closeloop audit show 1 --config %s", d.cfg.Path)
+	d.say("  curl %s/conversions", d.google.URL())
+	d.say("  curl %s/healthz", d.url)
+	d.say("Webhooks: POST %s/webhooks/varda, secret %s", d.url, demoSecret)
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"closeloop/cmd/closeloop/config"
+	"closeloop/conversions"
+	"closeloop/scheduler"
+)
+
+func runCommand(a *app) *cobra.Command {
+	var account, format string
+	var dry bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Send what is due now, whatever the schedule",
+		Long: "Run folds new events, sends what is due and prints what came of it. It works beside a\n" +
+			"running server. With --dry-run Google only checks the rows; nothing is changed anywhere.",
+		Example: "  closeloop run --account acme --dry-run",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			if format != "table" && format != "json" {
+				return usage(fmt.Errorf("unknown format %q", format), cmd)
+			}
+			return a.run(cmd.Context(), cfg, conversions.AccountID(account), dry, format)
+		},
+	}
+	cmd.Flags().StringVar(&account, "account", "", "run this account only")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "let Google check the rows and change nothing")
+	cmd.Flags().StringVar(&format, "format", "table", "table or json")
+	return cmd
+}
+
+func (a *app) run(ctx context.Context, cfg *config.Config, only conversions.AccountID, dry bool, format string) error {
+	logger, err := a.logger()
+	if err != nil {
+		return err
+	}
+	accounts, err := chosen(cfg, only)
+	if err != nil {
+		return err
+	}
+	s, err := openStore(ctx, cfg.Database.SQLite)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	e, err := a.newEngine(cfg, s, logger)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	var reports []scheduler.Report
+	for _, account := range accounts {
+		report, err := e.RunNow(ctx, account, dry)
+		if err != nil {
+			return fmt.Errorf("run %s: %w", account, err)
+		}
+		reports = append(reports, report)
+	}
+	return a.printReports(reports, format)
+}
+
+func chosen(cfg *config.Config, only conversions.AccountID) ([]conversions.AccountID, error) {
+	var names []conversions.AccountID
+	for _, acc := range cfg.Accounts {
+		names = append(names, acc.Name)
+	}
+	if only == "" {
+		return names, nil
+	}
+	if !slices.Contains(names, only) {
+		return nil, &hinted{
+			err:  fmt.Errorf("no account %q", only),
+			hint: fmt.Sprintf("the configuration has: %s", strings.Join(texts(names), ", ")), code: exitNotFound,
+		}
+	}
+	return []conversions.AccountID{only}, nil
+}
+
+func texts[T ~string](all []T) []string {
+	out := make([]string, len(all))
+	for i, x := range all {
+		out[i] = string(x)
+	}
+	return out
+}
+
+// printReports prints runs, and gives an error when rows stayed unsent that
+// were due.
+func (a *app) printReports(reports []scheduler.Report, format string) error {
+	if format == "json" {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(reports); err != nil {
+			return fmt.Errorf("print report: %w", err)
+		}
+	}
+	var unsent []string
+	for _, r := range reports {
+		if format == "table" {
+			printReport(a.stdout, r)
+		}
+		if r.Failed != nil || r.Unanswered > 0 || len(r.Paused) > 0 {
+			unsent = append(unsent, string(r.Account))
+		}
+	}
+	if len(unsent) > 0 {
+		return &hinted{
+			err:  fmt.Errorf("rows stay queued for: %s", strings.Join(unsent, ", ")),
+			hint: "closeloop audit summary says why; the schedule tries again by itself", code: exitUnsent,
+		}
+	}
+	return nil
+}
+
+func printReport(w io.Writer, r scheduler.Report) {
+	head := fmt.Sprintf("account %s (%s)", r.Account, r.Mode)
+	switch {
+	case r.DryRun:
+		head += ", dry run: nothing is changed"
+	case r.Mode == conversions.ModeTest:
+		head += ": requests are validate-only, nothing is really sent"
+	}
+	fmt.Fprintf(w, "%s\n  requests %d, rows %d, leads decided %d\n", head, r.Batches, r.Rows, r.Folded)
+	for _, k := range slices.Sorted(maps.Keys(r.Answers)) {
+		fmt.Fprintf(w, "  %-14s %d\n", k, r.Answers[k])
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Codes)) {
+		fmt.Fprintf(w, "    %-60s %d\n", k, r.Codes[k])
+	}
+	if r.Closed > 0 {
+		fmt.Fprintf(w, "  out of time    %d\n", r.Closed)
+	}
+	if r.Failed != nil {
+		fmt.Fprintf(w, "  the call failed: %s (%s)\n  hint: %s\n", r.Failed.Sentence, r.Failed.Code, r.Failed.Hint)
+	}
+	if r.Unanswered > 0 {
+		fmt.Fprintf(w, "  requests without an answer: %d; sent again, exactly as they were, from %s on\n",
+			r.Unanswered, r.SendAgain.Format("15:04:05"))
+	}
+	for _, p := range r.Paused {
+		fmt.Fprintf(w, "  paused: %s %s\n  tried again %s\n", p.Answer.Sentence, p.Answer.Hint, p.ProbeAt.Format("2006-01-02 15:04 -07:00"))
+	}
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"closeloop/cmd/closeloop/config"
+	"closeloop/store/sqlite"
+	"closeloop/webhook"
+)
+
+// drainTime is how long requests under way get to finish at shutdown: longer
+// than a delivery may wait for the store.
+const drainTime = 20 * time.Second
+
+func serveCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Take webhooks and upload on schedule, until stopped",
+		Long: "Serve answers POST /webhooks/{source} and runs every account on its schedule.\n" +
+			"On SIGTERM or Ctrl-C it finishes requests and the batch in flight, then ends.",
+		Example: "  closeloop serve --config /etc/closeloop.yaml",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), cfg, func(net.Addr) {})
+		},
+	}
+}
+
+// serve is the service. ready is told the address once it listens.
+func (a *app) serve(ctx context.Context, cfg *config.Config, ready func(net.Addr)) error {
+	logger, err := a.logger()
+	if err != nil {
+		return err
+	}
+	s, err := openStore(ctx, cfg.Database.SQLite)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	e, err := a.newEngine(cfg, s, logger)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	server, err := a.newServer(cfg, s, e, logger)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(ctx, cfg.Listen)
+	if err != nil {
+		return err
+	}
+	logger.InfoContext(ctx, "listening", slog.String("address", listener.Addr().String()),
+		slog.Bool("tls", cfg.Listen.TLS.Enabled()), slog.String("version", version), slog.Any("test_mode", testing(cfg)))
+	ready(listener.Addr())
+	return a.work(ctx, cfg, e, s, server, listener, logger)
+}
+
+// testing lists the accounts whose conversions are not really sent.
+func testing(cfg *config.Config) []string {
+	var names []string
+	_, modes, _ := display(cfg)
+	for _, acc := range cfg.Accounts {
+		if modes[acc.Name] == "test" {
+			names = append(names, string(acc.Name))
+		}
+	}
+	return names
+}
+
+func (a *app) newServer(cfg *config.Config, s *sqlite.Store, e *engine, logger *slog.Logger) (*http.Server, error) {
+	all, err := endpoints(cfg)
+	if err != nil {
+		return nil, err
+	}
+	hooks, err := webhook.New(webhook.Config{Endpoints: all, Log: s, Now: a.now, Logger: logger, OnEvent: e.Wake})
+	if err != nil {
+		return nil, fmt.Errorf("set up webhooks: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(webhook.Prefix, hooks)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	return webhook.Server(mux, logger), nil
+}
+
+func listen(ctx context.Context, l config.Listen) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", l.Address)
+	if err != nil {
+		return nil, &hinted{
+			err: fmt.Errorf("listen on %s: %w", l.Address, err), code: exitFailed,
+			hint: "another program may hold the port: change `listen.address`",
+		}
+	}
+	return listener, nil
+}
+
+// work runs the parts of the service until ctx is done, then waits for each.
+func (a *app) work(ctx context.Context, cfg *config.Config, e *engine, s *sqlite.Store, server *http.Server, l net.Listener, logger *slog.Logger) error { //nolint:revive // the parts of the service, wired once
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.Run(ctx) })
+	g.Go(func() error {
+		return answer(server, l, cfg.Listen.TLS)
+	})
+	g.Go(func() error { return drain(ctx, server) })
+	g.Go(func() error { a.housekeeping(ctx, cfg, s, logger); return nil })
+	err := g.Wait()
+	logger.InfoContext(context.WithoutCancel(ctx), "stopped")
+	return err //nolint:wrapcheck // each part wraps its own
+}
+
+// answer serves requests until the server is shut down.
+func answer(server *http.Server, l net.Listener, tls config.TLS) error {
+	var err error
+	if tls.Enabled() {
+		err = server.ServeTLS(l, tls.Cert, tls.Key)
+	} else {
+		err = server.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve: %w", err)
+}
+
+// drain stops taking connections when ctx is done and waits for requests
+// under way.
+func drain(ctx context.Context, server *http.Server) error {
+	<-ctx.Done()
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := server.Shutdown(bounded); err != nil {
+		return fmt.Errorf("finish requests: %w", err)
+	}
+	return nil
+}
+
+// housekeeping deletes what retention says, once an hour.
+func (a *app) housekeeping(ctx context.Context, cfg *config.Config, s *sqlite.Store, logger *slog.Logger) {
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	for {
+		n, err := s.PurgeQuarantine(ctx, a.now().Add(-cfg.Retention.Quarantine))
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			logger.ErrorContext(ctx, "purge_failed", slog.Any("error", err))
+		case n > 0:
+			logger.InfoContext(ctx, "quarantine_purged", slog.Int("deliveries", n))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"closeloop/cmd/closeloop/config"
+	"closeloop/conversions"
+	"closeloop/gclid"
+	"closeloop/googleads"
+	"closeloop/scheduler"
+	"closeloop/store"
+	"closeloop/store/sqlite"
+	"closeloop/webhook"
+	"closeloop/webhook/varda"
+)
+
+// loadConfig reads the configuration file that the flags and the environment
+// name, and prints its warnings.
+func (a *app) loadConfig() (*config.Config, error) {
+	path := a.configFile()
+	cfg, err := config.Load(path, a.getenv, os.ReadFile)
+	if errors.Is(err, os.ErrNotExist) && len(asProblems(err)) <= 1 {
+		return nil, &hinted{
+			err:  fmt.Errorf("no configuration at %s", path),
+			hint: "make one with: closeloop config example > " + defaultConfig + ", or see it work without one: closeloop demo",
+			code: exitConfig,
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	for _, w := range cfg.Warnings {
+		a.warn(w)
+	}
+	return cfg, nil
+}
+
+func asProblems(err error) config.Problems {
+	problems, _ := errors.AsType[config.Problems](err)
+	return problems
+}
+
+func (a *app) warn(p config.Problem) {
+	fmt.Fprintln(a.stderr, "warning: "+p.String())
+	if p.Hint != "" {
+		fmt.Fprintln(a.stderr, "hint: "+p.Hint)
+	}
+}
+
+func (a *app) configFile() string {
+	if a.configPath != "" {
+		return a.configPath
+	}
+	if path := a.getenv("CLOSELOOP_CONFIG"); path != "" {
+		return path
+	}
+	return defaultConfig
+}
+
+// openStore opens the database, naming the way out of the mistakes people make.
+func openStore(ctx context.Context, path string) (*sqlite.Store, error) {
+	s, err := sqlite.Open(ctx, path, sqlite.Options{})
+	switch {
+	case errors.Is(err, store.ErrSchemaNewer):
+		return nil, &hinted{err: err, hint: "a newer closeloop wrote it: use that version, or restore a backup", code: exitFailed}
+	case err != nil:
+		return nil, &hinted{
+			err: fmt.Errorf("open database: %w", err), code: exitFailed,
+			hint: "check that the folder exists and may be written to, and the `database` setting",
+		}
+	}
+	return s, nil
+}
+
+// endpoints makes the webhook sources.
+func endpoints(cfg *config.Config) ([]webhook.Endpoint, error) {
+	var all []webhook.Endpoint
+	for _, s := range cfg.Sources {
+		source, err := newSource(s)
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", s.Name, err)
+		}
+		all = append(all, webhook.Endpoint{Name: s.Name, Key: s.Key, Account: s.Account, Source: source})
+	}
+	return all, nil
+}
+
+// newSource makes one source: the place where a new vendor is wired.
+func newSource(s config.Source) (webhook.Source, error) {
+	var secrets []string
+	for _, secret := range s.Secrets {
+		secrets = append(secrets, secret.Reveal())
+	}
+	switch s.Type {
+	case config.SourceVarda:
+		return varda.New(varda.Config{Secrets: secrets, Tolerance: s.Tolerance, Region: s.PhoneRegion})
+	default:
+		return nil, fmt.Errorf("unknown type %q", s.Type)
+	}
+}
+
+// dial makes an account's connection: the place where a new API is wired.
+func dial(acc config.Account) (*googleads.Client, error) {
+	c := acc.Credentials
+	credentials := googleads.Credentials{TokenURL: c.TokenURL}
+	switch c.Method {
+	case config.RefreshToken:
+		credentials.ClientID, credentials.ClientSecret = c.ClientID, c.ClientSecret.Reveal()
+		credentials.RefreshToken = c.RefreshToken.Reveal()
+	case config.ServiceAccount:
+		credentials.KeyFile, credentials.ImpersonatedEmail = c.KeyFile, c.Impersonate
+	case config.ApplicationDefault:
+		credentials.ApplicationDefault = true
+	}
+	tokens, err := googleads.OpenTokens(credentials)
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", acc.Name, err)
+	}
+	client, err := googleads.Dial(googleads.Config{
+		Endpoint: acc.Endpoint, Plaintext: acc.Plaintext, LoginCustomerID: acc.LoginCustomer,
+		DeveloperToken: c.DeveloperToken.Reveal(), UserAgent: "closeloop/" + version,
+	}, tokens)
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", acc.Name, err)
+	}
+	return client, nil
+}
+
+// engine is the scheduler with the connections it uses.
+type engine struct {
+	*scheduler.Scheduler
+	clients []*googleads.Client
+}
+
+func (e *engine) close() {
+	for _, c := range e.clients {
+		_ = c.Close() // nothing is under way any more
+	}
+}
+
+// newEngine wires the scheduler to the store and to Google.
+func (a *app) newEngine(cfg *config.Config, s scheduler.Store, logger *slog.Logger) (*engine, error) {
+	e := &engine{}
+	var accounts []scheduler.Account
+	for _, acc := range cfg.Accounts {
+		schedule, err := scheduler.ParseSchedule(acc.Schedule, acc.Zone)
+		if err != nil {
+			e.close()
+			return nil, fmt.Errorf("account %s: %w", acc.Name, err)
+		}
+		client, err := dial(acc)
+		if err != nil {
+			e.close()
+			return nil, err
+		}
+		e.clients = append(e.clients, client)
+		accounts = append(accounts, scheduler.Account{
+			Rules: acc.Rules(), Zone: acc.Zone, Schedule: schedule, Destination: client,
+		})
+	}
+	e.Scheduler = scheduler.New(scheduler.Config{
+		Store: s, Accounts: accounts, Match: gclid.Belonging, Now: a.now, NewID: newID,
+		Holder: holder(), Logger: logger, Spread: cfg.SpreadWindow,
+	})
+	return e, nil
+}
+
+// newID returns 26 random letters and digits.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand, Go 1.24)
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+}
+
+// holder names this process in leases: host and process for people, and a
+// random part because both come again.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), newID()[:8])
+}
+
+// zones and modes are what reports show of the configuration.
+func display(cfg *config.Config) (zones map[conversions.AccountID]*time.Location, modes map[conversions.AccountID]conversions.Mode, known map[conversions.AccountID]bool) {
+	zones, modes, known = map[conversions.AccountID]*time.Location{}, map[conversions.AccountID]conversions.Mode{}, map[conversions.AccountID]bool{}
+	for _, acc := range cfg.Accounts {
+		zones[acc.Name], modes[acc.Name], known[acc.Name] = acc.Zone, acc.Mode, true
+	}
+	return zones, modes, known
+}
