@@ -185,8 +185,9 @@ func (f foreign) rest(a *Account) {
 		}
 		a.LoginCustomer = id
 	}
-	if a.Endpoint == "" {
-		a.Endpoint = withPort(f.values["endpoint"])
+	if endpoint := f.values["endpoint"]; endpoint != "" && a.Endpoint == "" {
+		a.Endpoint = withPort(endpoint)
+		f.r.raw[strings.TrimSuffix(f.path, "credentials")+"endpoint"] = "the endpoint of " + f.key
 	}
 	for _, key := range []string{"http_proxy", "linked_customer_id"} {
 		if f.values[key] != "" {
@@ -217,6 +218,7 @@ func (f foreign) first(keys ...string) string {
 func (f foreign) complete(keys ...string) {
 	for _, key := range keys {
 		if f.values[key] == "" {
+			f.r.broken[f.at("refresh_token."+key)] = true
 			f.fault("lacks "+key, "as a variable it is GOOGLE_ADS_"+strings.ToUpper(key))
 		}
 	}

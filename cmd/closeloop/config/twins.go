@@ -21,7 +21,7 @@ func (o object) secret(key string, into *Secret) {
 		o.literal(o.at(key), o.fields[key], into)
 		return
 	}
-	if text, ok := o.secretFile(twin); ok {
+	if text, ok := o.secretFile(key); ok {
 		*into = NewSecret(text)
 		o.tidy(o.at(twin), text)
 	}
@@ -35,7 +35,7 @@ func (o object) secrets(key string) []Secret {
 		return nil
 	}
 	var found []Secret
-	if text, ok := o.secretFile(twin); ok {
+	if text, ok := o.secretFile(key); ok {
 		for line := range strings.SplitSeq(text, "\n") {
 			if line = strings.TrimSuffix(line, "\r"); line != "" {
 				found = append(found, NewSecret(line))
@@ -86,16 +86,22 @@ func (o object) literal(path string, node *yaml.Node, into *Secret) {
 	}
 }
 
-// secretFile reads the file named by key, less one newline at its end.
+// secretFile reads the file named by the twin of key, less one newline at its
+// end. When that goes wrong, key counts as reported too.
 func (o object) secretFile(key string) (text string, ok bool) {
-	content, file, ok := o.content(key)
+	twin := key + "_file"
+	content, file, ok := o.content(twin)
 	if !ok {
+		if o.has(twin) {
+			o.r.broken[o.at(key)] = true
+		}
 		return "", false
 	}
-	o.r.holdsSecret(file, o.at(key))
+	o.r.holdsSecret(file, o.at(twin))
 	text = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	if strings.TrimSpace(text) == "" {
-		o.r.fail(o.at(key), 0, o.shown(key, file)+" is empty", "write the secret into it")
+		o.r.broken[o.at(key)] = true
+		o.r.fail(o.at(twin), 0, "the file "+o.shown(twin, file)+" is empty", "write the secret into it")
 		return "", false
 	}
 	return text, true
