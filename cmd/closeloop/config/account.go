@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/text/currency"
@@ -174,6 +175,9 @@ func (c *checker) credentials(path string, k Credentials) {
 		if fault := tokenURL(k.TokenURL); fault != nil {
 			c.reject(path+".token_url", fault.what, fault.hint)
 		}
+	}
+	if unprintable := func(r rune) bool { return r < ' ' || r > '~' }; strings.IndexFunc(k.DeveloperToken.Reveal(), unprintable) >= 0 {
+		c.reject(path+".developer_token", "holds a character that cannot be sent", "copy it again; it is letters, digits, - and _")
 	}
 	switch k.Method {
 	case RefreshToken:

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,10 +54,8 @@ func (c *checker) given(path string, present bool, hint string) bool {
 
 // oneOf checks a word that must be one of a few.
 func (c *checker) oneOf(path, value string, allowed ...string) {
-	for _, a := range allowed {
-		if value == a {
-			return
-		}
+	if slices.Contains(allowed, value) {
+		return
 	}
 	hint := "write " + strings.Join(allowed, " or ")
 	if !c.given(path, value != "", hint) {
@@ -153,12 +152,7 @@ func (c *checker) sources(sources []Source, accounts []string) (bound map[string
 }
 
 func (c *checker) binding(path, account string, accounts []string) {
-	for _, a := range accounts {
-		if a == account && a != "" {
-			return
-		}
-	}
-	if !c.given(path, account != "", "name the account its outcomes belong to") {
+	if !c.given(path, account != "", "name the account its outcomes belong to") || slices.Contains(accounts, account) {
 		return
 	}
 	hint := "add it to accounts, or name one of those there"

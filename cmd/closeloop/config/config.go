@@ -58,7 +58,7 @@ type Retention struct {
 // SourceType is a webhook vendor.
 type SourceType string
 
-// The source types.
+// SourceVarda is Varda, the only source type of this version.
 const SourceVarda SourceType = "varda"
 
 // Source is one webhook endpoint of one CRM account.

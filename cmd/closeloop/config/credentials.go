@@ -82,13 +82,14 @@ func isServiceKey(content []byte) bool {
 	var k struct {
 		Type        string `json:"type"`
 		ClientEmail string `json:"client_email"`
-		PrivateKey  string `json:"private_key"` //nolint:gosec // looked for, never kept
+		PrivateKey  string `json:"private_key"`
 	}
 	return json.Unmarshal(content, &k) == nil && k.Type == "service_account" && k.ClientEmail != "" && k.PrivateKey != ""
 }
 
 // foreign are the settings of Google's own client libraries, from their file
-// or their variables, by the names of google-ads.yaml.
+// or their variables, by the names of google-ads.yaml. Relative paths among
+// them start at the working folder, as they do for those libraries.
 type foreign struct {
 	object
 	key    string // the setting that named them
@@ -135,12 +136,12 @@ func environment(o object, a *Account) {
 		}
 	}
 	if file := o.r.getenv(prefix + "CONFIGURATION_FILE_PATH"); file != "" {
-		content, err := o.r.readFile(o.r.resolved(file))
+		content, err := o.r.readFile(file)
 		if err != nil || len(content) > maxSecretFile {
 			o.r.fail(o.at("environment"), 0, "the file named by GOOGLE_ADS_CONFIGURATION_FILE_PATH cannot be read", "mend or unset the variable")
 			return
 		}
-		o.r.holdsSecret(o.r.resolved(file), o.at("environment"))
+		o.r.holdsSecret(file, o.at("environment"))
 		values = googleAdsYAML(o, "environment", content)
 	}
 	foreign{o, "environment", values}.into(a)
@@ -161,9 +162,9 @@ func (f foreign) into(a *Account) {
 		c.ClientSecret, c.RefreshToken = NewSecret(f.values["client_secret"]), NewSecret(f.values["refresh_token"])
 		f.complete("client_id", "client_secret", "refresh_token")
 	case keyFile != "" && !app && !adc:
-		c.Method, c.KeyFile = ServiceAccount, f.r.resolved(keyFile)
+		c.Method, c.KeyFile = ServiceAccount, keyFile
 		c.Impersonate = f.first("impersonated_email", "delegated_account")
-		f.keyFile(c.KeyFile)
+		f.keyFile(keyFile)
 	case adc && !app && keyFile == "":
 		c.Method = ApplicationDefault
 	case !adc && !app && keyFile == "":

@@ -146,3 +146,12 @@ func TestGoogleAdsYAMLFillsInWhatTheAccountLeavesOut(t *testing.T) {
 		t.Errorf("got login customer %s and endpoint %s, want the account's own", a.LoginCustomer, a.Endpoint)
 	}
 }
+
+func TestDeveloperTokenMustBePrintable(t *testing.T) {
+	t.Parallel()
+	_, err := load(minimal(t, "application_default: true", "application_default: true\n      developer_token_file: d"), files{"d": "hunter2\nhunter2\n"}, nil)
+	want := "closeloop.yaml:19: accounts[0].credentials.developer_token: holds a character that cannot be sent"
+	if got := problems(t, err)[0].String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

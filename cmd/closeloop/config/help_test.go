@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,9 +36,7 @@ func variables(pairs map[string]string) func(string) string {
 // load reads text as closeloop.yaml, with more files and variables.
 func load(text string, more files, env map[string]string) (*config.Config, error) {
 	all := files{"closeloop.yaml": text}
-	for name, content := range more {
-		all[name] = content
-	}
+	maps.Copy(all, more)
 	return config.Load("closeloop.yaml", variables(env), all.read)
 }
 

@@ -18,7 +18,7 @@ const (
 	sectionAccount        = "accounts[]"
 	sectionStages         = "accounts[].stages"
 	sectionStage          = "accounts[].stages.booked or .quoted"
-	sectionCredentials    = "accounts[].credentials"
+	sectionCredentials    = "accounts[].credentials"                 //nolint:gosec // the name of a setting
 	sectionRefreshToken   = "accounts[].credentials.refresh_token"   //nolint:gosec // the name of a setting
 	sectionServiceAccount = "accounts[].credentials.service_account" //nolint:gosec // the name of a setting
 )

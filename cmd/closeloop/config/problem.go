@@ -42,7 +42,7 @@ func (p Problem) String() string {
 
 // Problems is the error of Load and Validate: every mistake at once, in the
 // order of the file. It is never empty.
-type Problems []Problem
+type Problems []Problem //nolint:errname // a list of mistakes, read as one
 
 // Error renders each problem on a line of its own and its hint, indented, on
 // the next.
