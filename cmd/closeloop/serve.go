@@ -64,13 +64,13 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, ready func(net.Addr
 		return err
 	}
 	logger.InfoContext(ctx, "listening", slog.String("address", listener.Addr().String()),
-		slog.Bool("tls", cfg.Listen.TLS.Enabled()), slog.String("version", version), slog.Any("test_mode", testing(cfg)))
+		slog.Bool("tls", cfg.Listen.TLS.Enabled()), slog.String("version", version), slog.Any("test_mode", onlyTesting(cfg)))
 	ready(listener.Addr())
 	return a.work(ctx, cfg, e, s, server, listener, logger)
 }
 
-// testing lists the accounts whose conversions are not really sent.
-func testing(cfg *config.Config) []string {
+// onlyTesting lists the accounts whose conversions are not really sent.
+func onlyTesting(cfg *config.Config) []string {
 	var names []string
 	_, modes, _ := display(cfg)
 	for _, acc := range cfg.Accounts {

@@ -25,15 +25,7 @@ import (
 // loadConfig reads the configuration file that the flags and the environment
 // name, and prints its warnings.
 func (a *app) loadConfig() (*config.Config, error) {
-	path := a.configFile()
-	cfg, err := config.Load(path, a.getenv, os.ReadFile)
-	if errors.Is(err, os.ErrNotExist) && len(asProblems(err)) <= 1 {
-		return nil, &hinted{
-			err:  fmt.Errorf("no configuration at %s", path),
-			hint: "make one with: closeloop config example > " + defaultConfig + ", or see it work without one: closeloop demo",
-			code: exitConfig,
-		}
-	}
+	cfg, err := config.Load(a.configFile(), a.getenv, os.ReadFile)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
@@ -41,11 +33,6 @@ func (a *app) loadConfig() (*config.Config, error) {
 		a.warn(w)
 	}
 	return cfg, nil
-}
-
-func asProblems(err error) config.Problems {
-	problems, _ := errors.AsType[config.Problems](err)
-	return problems
 }
 
 func (a *app) warn(p config.Problem) {
