@@ -35,11 +35,18 @@ type Query struct {
 	// Now is the time at which due times are judged.
 	Now time.Time
 	// Zones are the accounts' time zones for display; UTC where missing.
-	// Modes are their modes, Configured tells accounts of the configuration
-	// from orphaned ones; nil when there is no configuration.
-	Zones      map[conversions.AccountID]*time.Location
-	Modes      map[conversions.AccountID]conversions.Mode
-	Configured map[conversions.AccountID]bool
+	// Modes are their modes, Sources the accounts of the configured source
+	// keys: rows of another account or source are orphaned. Nil when there is
+	// no configuration.
+	Zones   map[conversions.AccountID]*time.Location
+	Modes   map[conversions.AccountID]conversions.Mode
+	Sources map[string]conversions.AccountID
+}
+
+// orphaned reports whether a row's account or source is not configured any
+// more, so that nothing will send it.
+func (q Query) orphaned(k conversions.Key) bool {
+	return q.Sources != nil && q.Sources[k.Source] != k.Account
 }
 
 // zone is the zone in which an account's times are shown.

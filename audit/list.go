@@ -14,7 +14,8 @@ type Line struct {
 	ID      conversions.RowID     `json:"id"`
 	Account conversions.AccountID `json:"account"`
 	Mode    conversions.Mode      `json:"mode,omitempty"`
-	// Orphaned is true when the account is not configured any more.
+	// Orphaned is true when the account or the source is not configured any
+	// more.
 	Orphaned bool               `json:"orphaned,omitempty"`
 	Source   string             `json:"source"`
 	Lead     conversions.LeadID `json:"lead"`
@@ -73,7 +74,7 @@ func runList(ctx context.Context, r Reader, q Query) (Result, error) {
 func line(row conversions.Row, q Query, paused []conversions.Paused) Line {
 	l := Line{
 		ID: row.ID, Account: row.Key.Account, Mode: q.Modes[row.Key.Account],
-		Orphaned: q.Configured != nil && !q.Configured[row.Key.Account],
+		Orphaned: q.orphaned(row.Key),
 		Source:   row.Key.Source, Lead: row.Key.Lead, Stage: row.Key.Stage,
 		State: row.State, Reason: row.Reason, Why: explain(row, q, paused),
 		Wanted: wanted(row), Known: known(row), Currency: row.Want.Currency,

@@ -100,7 +100,7 @@ func wrap(err error) error {
 // they happened.
 func steps(h conversions.History, q Query) []Step {
 	var ss []Step
-	for _, e := range h.Events {
+	for _, e := range conversions.FlagReused(h.Events) {
 		ss = append(ss, Step{At: e.Received, What: "received", Text: eventText(e, q, h.Row.Key.Account), Event: e.Seq})
 	}
 	for _, b := range h.Batches {

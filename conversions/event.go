@@ -181,3 +181,22 @@ type Quarantined struct {
 	// none.
 	Shape string `json:"shape,omitempty"`
 }
+
+// FlagReused returns a lead's events with FlagReusedDelivery on every event
+// whose delivery id an earlier event had with another body. The argument is
+// left as it is.
+func FlagReused(events []Event) []Event {
+	flagged := slices.Clone(events)
+	first := map[string][16]byte{}
+	for i, e := range flagged {
+		if e.Delivery == "" {
+			continue
+		}
+		if body, seen := first[e.Source+" "+e.Delivery]; !seen {
+			first[e.Source+" "+e.Delivery] = e.Body
+		} else if body != e.Body {
+			flagged[i].Flags = append(slices.Clone(e.Flags), FlagReusedDelivery)
+		}
+	}
+	return flagged
+}

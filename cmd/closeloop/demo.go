@@ -229,7 +229,7 @@ func (d *demo) compare(ctx context.Context) error {
 		return fmt.Errorf("list outcomes: %w", err)
 	}
 	q := audit.Query{Now: d.now()}
-	q.Zones, q.Modes, q.Configured = display(d.cfg)
+	display(&q, d.cfg)
 	d.say("5. The audit says (closeloop audit list):")
 	for _, r := range audit.Reports() {
 		if r.Group != "audit" || r.Name != "list" {

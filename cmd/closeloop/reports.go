@@ -82,7 +82,7 @@ func (a *app) query(f *reportFlags, given []string) (q audit.Query, database str
 			return q, "", err
 		}
 		database = cfg.Database.SQLite
-		q.Zones, q.Modes, q.Configured = display(cfg)
+		display(&q, cfg)
 		zone = zoneFor(cfg, f.account)
 	}
 	if len(given) > 0 {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"closeloop/cmd/closeloop/config"
+	"closeloop/conversions"
 	"closeloop/store/sqlite"
 	"closeloop/webhook"
 )
@@ -72,9 +73,8 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, ready func(net.Addr
 // onlyTesting lists the accounts whose conversions are not really sent.
 func onlyTesting(cfg *config.Config) []string {
 	var names []string
-	_, modes, _ := display(cfg)
 	for _, acc := range cfg.Accounts {
-		if modes[acc.Name] == "test" {
+		if acc.Mode == conversions.ModeTest {
 			names = append(names, string(acc.Name))
 		}
 	}

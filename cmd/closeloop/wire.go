@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"closeloop/audit"
 	"closeloop/cmd/closeloop/config"
 	"closeloop/conversions"
 	"closeloop/gclid"
@@ -177,11 +178,15 @@ func holder() string {
 	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), newID()[:8])
 }
 
-// zones and modes are what reports show of the configuration.
-func display(cfg *config.Config) (zones map[conversions.AccountID]*time.Location, modes map[conversions.AccountID]conversions.Mode, known map[conversions.AccountID]bool) {
-	zones, modes, known = map[conversions.AccountID]*time.Location{}, map[conversions.AccountID]conversions.Mode{}, map[conversions.AccountID]bool{}
+// display tells reports what they show of the configuration.
+func display(q *audit.Query, cfg *config.Config) {
+	q.Zones = map[conversions.AccountID]*time.Location{}
+	q.Modes = map[conversions.AccountID]conversions.Mode{}
+	q.Sources = map[string]conversions.AccountID{}
 	for _, acc := range cfg.Accounts {
-		zones[acc.Name], modes[acc.Name], known[acc.Name] = acc.Zone, acc.Mode, true
+		q.Zones[acc.Name], q.Modes[acc.Name] = acc.Zone, acc.Mode
 	}
-	return zones, modes, known
+	for _, s := range cfg.Sources {
+		q.Sources[s.Key] = s.Account
+	}
 }
