@@ -178,7 +178,9 @@ func outcome(lead int, kind string, cents int, gclid string) []byte {
 }
 
 // sampleID is a click id of the usual shape, another for every n.
-func sampleID(n int) string { return fmt.Sprintf("Cj0KCQjwSampleClickOfTheTests%08dAbCdEfGhIjKlMnOpQrStUvWxYzALw_wcB", n) }
+func sampleID(n int) string {
+	return fmt.Sprintf("Cj0KCQjwSampleClickOfTheTests%08dAbCdEfGhIjKlMnOpQrStUvWxYzALw_wcB", n)
+}
 
 func post(t *testing.T, client *http.Client, url string, body []byte) (int, string) {
 	t.Helper()
