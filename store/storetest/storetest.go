@@ -1,0 +1,89 @@
+// Package storetest is the suite that every implementation of store.Store
+// passes: each sentence of the contract is a case, driven from outside.
+//
+// It owns no expectations of an engine's own, such as file modes or full
+// disks; those are the implementation's tests. Start reading at Run; a new
+// implementation calls Main from its TestMain and Run from one test.
+package storetest
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"closeloop/store"
+)
+
+// Driver is an implementation under test.
+type Driver struct {
+	// New makes an empty database that lasts as long as the test, and returns
+	// its name: whatever Open needs to find it, also from another process.
+	New func(t *testing.T) string
+	// Open opens the database of that name. Opened twice, the handles behave
+	// as two processes do.
+	Open func(ctx context.Context, name string) (store.Store, error)
+}
+
+// Main runs the tests of a package. When the suite has started the test binary
+// as its second process, it plays that part instead. It returns the exit code.
+func Main(m *testing.M, d Driver) int {
+	if part := os.Getenv(partVariable); part != "" {
+		return play(d, part, os.Getenv(nameVariable))
+	}
+	return m.Run()
+}
+
+// Run runs every case, each on a database of its own.
+func Run(t *testing.T, d Driver) {
+	t.Helper()
+	for name, test := range cases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(newWorld(t, d))
+		})
+	}
+}
+
+func cases() map[string]func(*world) {
+	return map[string]func(*world){
+		"an event comes back whole":                    eventWhole,
+		"what was answered survives a reopen":          durable,
+		"same source and body is a duplicate":          duplicates,
+		"a thousand at once are each stored once":      thousandAtOnce,
+		"a delivery given up is not stored":            givenUp,
+		"a bad delivery does not fail its neighbours":  badNeighbour,
+		"quarantine lists, shows and purges":           quarantine,
+		"a second process reads and writes beside":     secondProcess,
+		"what a killed process answered is there":      killedProcess,
+		"a lease is exclusive until it expires":        leaseExclusive,
+		"a lease is renewed while held":                leaseRenewed,
+		"a lost lease writes nothing":                  leaseLost,
+		"one of many advances a plan":                  planAdvances,
+		"unfolded leads come oldest first and whole":   unfoldedOrder,
+		"an event between reading and deciding stays":  inboxNotLost,
+		"deciding creates and changes rows":            decides,
+		"entries of another account are refused":       foreignEntries,
+		"refold asks once for what was never sent":     refolds,
+		"due rows come in order":                       dueOrder,
+		"due leaves out what is in flight or excluded": dueWithout,
+		"begin moves equal seconds apart":              beginApart,
+		"begin returns the batch as stored":            beginStored,
+		"a batch without an answer is found again":     unansweredFound,
+		"sending again counts":                         sendsAgain,
+		"settling applies to the row as it is now":     settlesChanged,
+		"settling twice is not found":                  settlesOnce,
+		"rows without an entry are free again":         settlesPartly,
+		"recording closes rows":                        records,
+		"pauses are kept and told once":                pauses,
+		"filters select":                               filters,
+		"a list continues where it ended":              listContinues,
+		"totals are the sums of lists":                 totals,
+		"received counts events":                       received,
+		"a history is complete and in order":           historyWhole,
+		"the ledger is read in pages":                  ledgerPages,
+		"the ledger alone rebuilds every row":          rebuilds,
+		"forgetting erases the person only":            forgets,
+		"accounts are those with events":               accounts,
+		"accounts are kept apart":                      accountsApart,
+	}
+}
