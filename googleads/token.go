@@ -211,11 +211,10 @@ func (e *TokenError) meaning() conversions.Answer {
 	}
 }
 
+// passing reports whether the fault is not in the credentials: no answer, an answer that is none, a busy or broken server.
 func (e *TokenError) passing() bool {
 	switch {
-	case e.Code != "":
-		return e.Code == "temporarily_unavailable" || e.Code == "server_error" || e.Code == "internal_failure"
-	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusRequestTimeout:
+	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusRequestTimeout, e.Code == "temporarily_unavailable":
 		return true
 	default:
 		return e.Status < http.StatusMultipleChoices || e.Status >= http.StatusInternalServerError
@@ -238,6 +237,9 @@ func refusedToken(code string) conversions.Answer {
 	case "invalid_scope", "access_denied":
 		return pauseAccount("The credentials were not given access to Google Ads.",
 			"Mint a new refresh token with the scope "+Scope+".")
+	case "":
+		return pauseAccount("What should be Google's sign-in service is something else.",
+			"Check the token URL if one is set, and this machine's proxy.")
 	default:
 		return pauseAccount("Google's sign-in service refused the credentials of this account.", hintReissue)
 	}
