@@ -21,7 +21,12 @@ func (c *call) admit(ctx context.Context) error {
 		return err
 	}
 	if login != "" && !customerIDForm.MatchString(login) {
-		return refuse(headerCode(), "Invalid login customer id. It must be ten digits without hyphens.")
+		return refuse(headerCode(adserrors.HeaderErrorEnum_INVALID_LOGIN_CUSTOMER_ID),
+			"Invalid login customer id. It must be ten digits without hyphens.")
+	}
+	if linked := first(md, "linked-customer-id"); linked != "" && !customerIDForm.MatchString(linked) {
+		return refuse(headerCode(adserrors.HeaderErrorEnum_INVALID_LINKED_CUSTOMER_ID),
+			"Invalid linked customer id. It must be ten digits without hyphens.")
 	}
 	if !customerIDForm.MatchString(c.record.Customer) {
 		return refuse(requestCode(adserrors.RequestErrorEnum_INVALID_CUSTOMER_ID), "Invalid customer ID '"+c.record.Customer+"'.")

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -14,8 +15,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// failureTrailer is the trailing metadata key Google repeats the GoogleAdsFailure of a refused call in.
-const failureTrailer = "google.ads.googleads." + apiVersion + ".errors.googleadsfailure-bin"
+// failureTrailer is the trailing metadata key Google repeats the GoogleAdsFailure of a refused call in; version "" is the
+// true one.
+func failureTrailer(version string) string {
+	return "google.ads.googleads." + cmp.Or(version, apiVersion) + ".errors.googleadsfailure-bin"
+}
 
 // call is one gRPC call from its arrival to its answer.
 type call struct {
@@ -113,7 +117,7 @@ func (c *call) answer(ctx context.Context, err error) error {
 		var failure *adserrors.GoogleAdsFailure
 		failure, c.record.Outcome, err = asStatus(err, c.record.ID, c.fault.FailureVersion)
 		if raw, merr := proto.Marshal(failure); failure != nil && merr == nil {
-			trailer.Set(failureTrailer, string(raw))
+			trailer.Set(failureTrailer(c.fault.FailureVersion), string(raw))
 		}
 	}
 	// The only failure is a stream that has already ended; then nobody reads the trailer.

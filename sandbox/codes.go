@@ -56,10 +56,8 @@ func notAllowlistedCode() *adserrors.ErrorCode {
 	}}
 }
 
-func headerCode() *adserrors.ErrorCode {
-	return &adserrors.ErrorCode{ErrorCode: &adserrors.ErrorCode_HeaderError{
-		HeaderError: adserrors.HeaderErrorEnum_INVALID_LOGIN_CUSTOMER_ID,
-	}}
+func headerCode(c adserrors.HeaderErrorEnum_HeaderError) *adserrors.ErrorCode {
+	return &adserrors.ErrorCode{ErrorCode: &adserrors.ErrorCode_HeaderError{HeaderError: c}}
 }
 
 func partialFailureCode() *adserrors.ErrorCode {

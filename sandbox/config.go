@@ -51,8 +51,8 @@ type Config struct {
 type OAuth struct {
 	// ClientID, ClientSecret and RefreshToken are the one installed application that may refresh.
 	ClientID, ClientSecret, RefreshToken string
-	// AcceptAny takes every complete refresh request and every service account without looking at secrets or
-	// signatures, for people who try their real configuration against the sandbox.
+	// AcceptAny takes every complete refresh request and every service account without looking at secrets, signatures
+	// or the audience, for people who try their real configuration against the sandbox.
 	AcceptAny bool
 	// TokenLifetime is how long an access token lasts. Zero is one hour, as at Google.
 	TokenLifetime time.Duration

@@ -73,7 +73,8 @@ type Fault struct {
 	Number int32  `json:"number"`
 	// NoIndex leaves every index out of the field paths of partial_failure_error.
 	NoIndex bool `json:"no_index"`
-	// FailureVersion claims another API version ("v26") in the type URL of the failure. "" is the true one.
+	// FailureVersion claims another API version ("v26") in the type URL of the failure and in its trailing metadata key.
+	// "" is the true one.
 	FailureVersion string `json:"failure_version"`
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	adserrors "github.com/shenzhencenter/google-ads-pb/errors"
 	"github.com/shenzhencenter/google-ads-pb/services"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -171,6 +172,18 @@ func TestPartialFailureOfAnotherVersion(t *testing.T) {
 	got := resp.GetPartialFailureError().GetDetails()[0].GetTypeUrl()
 	if want := "type.googleapis.com/google.ads.googleads.v26.errors.GoogleAdsFailure"; got != want {
 		t.Errorf("type url = %q, want %q", got, want)
+	}
+}
+
+func TestTrailerOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	r := fault(t, sandbox.Fault{Kind: sandbox.FaultInternal, FailureVersion: "v26"})
+	var trailer metadata.MD
+	if _, err := r.upload.UploadClickConversions(r.authorized(t), request(good()), grpc.Trailer(&trailer)); err == nil {
+		t.Fatal("the call succeeded")
+	}
+	if got := trailer.Get("google.ads.googleads.v26.errors.googleadsfailure-bin"); len(got) != 1 {
+		t.Errorf("trailer = %v, want the failure under v26", trailer)
 	}
 }
 

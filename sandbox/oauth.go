@@ -235,7 +235,7 @@ func (s *Server) checkClaims(cl claims) *oauthError {
 	now := s.cfg.OAuth.Now()
 	issued, expires := time.Unix(cl.Issued, 0), time.Unix(cl.Expires, 0)
 	switch {
-	case cl.Audience != s.TokenURL():
+	case cl.Audience != s.TokenURL() && !s.cfg.OAuth.AcceptAny:
 		return badToken("invalid_grant", "Invalid JWT: Failed audience check.")
 	case issued.After(now.Add(clockSkew)), !expires.After(now.Add(-clockSkew)), expires.Sub(issued) > assertionLife+clockSkew:
 		return badToken("invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.")

@@ -182,3 +182,46 @@ func TestServiceAccount(t *testing.T) {
 		t.Errorf("replaced key: %v, want invalid_grant", err)
 	}
 }
+
+func TestAcceptAny(t *testing.T) {
+	t.Parallel()
+	foreign := start(t, oauthConfig())
+	key, err := foreign.server.NewServiceAccountKey(email1)
+	if err != nil {
+		t.Fatalf("NewServiceAccountKey: %v", err)
+	}
+	cfg := oauthConfig()
+	cfg.OAuth.AcceptAny = true
+	r := start(t, cfg)
+	account, err := google.JWTConfigFromJSON(key, adsScope)
+	if err != nil {
+		t.Fatalf("JWTConfigFromJSON: %v", err)
+	}
+	account.Audience, account.TokenURL = "https://oauth2.googleapis.com/token", r.server.TokenURL()
+	client := oauth2.Config{ClientID: "my", ClientSecret: "own", Endpoint: oauth2.Endpoint{TokenURL: r.server.TokenURL()}}
+	for name, source := range map[string]oauth2.TokenSource{
+		"service account": account.TokenSource(t.Context()),
+		"refresh token":   client.TokenSource(t.Context(), &oauth2.Token{RefreshToken: "credentials"}),
+	} {
+		if _, err := source.Token(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTokenFaultAfterWork(t *testing.T) {
+	t.Parallel()
+	r := start(t, oauthConfig())
+	f := sandbox.Fault{Kind: sandbox.FaultCut, On: sandbox.OnToken, AfterWork: true}
+	if err := r.server.Fault(f); err != nil {
+		t.Fatalf("Fault: %v", err)
+	}
+	form := url.Values{
+		"grant_type": {"refresh_token"}, "client_id": {"client"}, "client_secret": {"secret"}, "refresh_token": {"refresh"},
+	}
+	resp, err := http.PostForm(r.server.TokenURL(), form)
+	if err == nil {
+		_ = resp.Body.Close()
+		t.Errorf("answer = %s, want a cut connection", resp.Status)
+	}
+}

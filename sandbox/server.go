@@ -12,6 +12,7 @@ import (
 
 	"github.com/shenzhencenter/google-ads-pb/services"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 )
 
 const (
@@ -80,7 +81,13 @@ func newServer(cfg Config) *Server {
 		s.customers[c.ID] = &c
 	}
 	s.clicks.add(cfg.Clicks...)
-	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.WaitForHandlers(true))
+	s.grpc = grpc.NewServer(
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxSendMsgSize(maxMessage),
+		grpc.WaitForHandlers(true),
+		// grpc's own limit of one ping in five minutes would cut clients that keep an idle connection alive.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+	)
 	services.RegisterConversionUploadServiceServer(s.grpc, &uploadService{server: s})
 	services.RegisterGoogleAdsServiceServer(s.grpc, &searchService{server: s})
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}

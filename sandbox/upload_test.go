@@ -108,6 +108,10 @@ func TestUploadRefused(t *testing.T) {
 			want: "InvalidArgument HeaderError.INVALID_LOGIN_CUSTOMER_ID",
 		},
 		{
+			name: "hyphenated linked customer", md: []string{"linked-customer-id", "999-999-9999"},
+			want: "InvalidArgument HeaderError.INVALID_LINKED_CUSTOMER_ID",
+		},
+		{
 			name: "hyphenated customer", change: func(r *request) { r.CustomerId = "123-456-7890" },
 			want: "InvalidArgument RequestError.INVALID_CUSTOMER_ID",
 		},
