@@ -93,7 +93,7 @@ func (c *Config) normaliseEndpoint() error {
 	if err != nil {
 		host, port = strings.Trim(address, "[]"), "443"
 	}
-	if host == "" || port == "" || strings.ContainsAny(host, "/@?# ") {
+	if host == "" || !digits(port) || strings.ContainsAny(host, "/@?# ") {
 		return fmt.Errorf("%w: endpoint is not host:port", ErrConfig)
 	}
 	c.Plaintext = c.Plaintext || plain
@@ -119,6 +119,7 @@ func customerID(text string) (string, error) {
 	return id, nil
 }
 
+// digits reports whether s is made of digits and not empty.
 func digits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
