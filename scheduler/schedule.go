@@ -28,7 +28,8 @@ func (e *ScheduleError) Error() string { return fmt.Sprintf("schedule %q: %s", e
 
 // ParseSchedule reads a cron expression in zone. One that can never fire,
 // such as "0 0 30 2 *", and one that names a zone of its own are refused with
-// a *ScheduleError.
+// a *ScheduleError. A time that daylight saving leaves out does not fire that
+// night (robfig/cron v3.0.1); "@every" fires at multiples of its duration.
 func ParseSchedule(spec string, zone *time.Location) (Schedule, error) {
 	text := strings.TrimSpace(spec)
 	if strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ=") {
@@ -38,12 +39,27 @@ func ParseSchedule(spec string, zone *time.Location) (Schedule, error) {
 	if err != nil {
 		return Schedule{}, &ScheduleError{spec, err.Error()}
 	}
+	if d, ok := inner.(cron.ConstantDelaySchedule); ok {
+		// cron reads "@every 0s" and "@every -1h" as every second.
+		if asked, err := time.ParseDuration(strings.TrimSpace(strings.TrimPrefix(text, "@every"))); err != nil || asked < time.Second {
+			return Schedule{}, &ScheduleError{spec, "the time between runs is shorter than a second"}
+		}
+		inner = every{d.Delay}
+	}
 	s := Schedule{spec: zone.String() + " " + text, inner: inner}
 	if s.Next(time.Unix(0, 0)).IsZero() {
 		return Schedule{}, &ScheduleError{spec, "it never fires"}
 	}
 	return s, nil
 }
+
+// every fires whenever the clock shows a multiple of a duration. cron's own
+// counts from the moment it is asked, so a stored next run would lie a little
+// after the tick that is to run it, and that tick would be lost.
+type every struct{ d time.Duration }
+
+// Next implements cron.Schedule.
+func (e every) Next(t time.Time) time.Time { return t.Truncate(e.d).Add(e.d) }
 
 // Spec identifies the schedule: the zone and the expression.
 func (s Schedule) Spec() string { return s.spec }
@@ -60,7 +76,11 @@ type spread struct {
 
 // Next implements cron.Schedule.
 func (s spread) Next(t time.Time) time.Time {
-	return s.Schedule.Next(t.Add(-s.offset)).Add(s.offset)
+	next := s.Schedule.Next(t.Add(-s.offset))
+	if next.IsZero() {
+		return next // "never" must stay recognisable
+	}
+	return next.Add(s.offset)
 }
 
 // offset returns the account's place within window, the same on every replica.
