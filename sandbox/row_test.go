@@ -340,3 +340,12 @@ func TestAddClick(t *testing.T) {
 		t.Errorf("failures = %v, want none", got)
 	}
 }
+
+func TestBothIdentifiersAreHeld(t *testing.T) {
+	t.Parallel()
+	r := start(t, testConfig())
+	r.send(t, good(func(c *conversion) { c.Gbraid = knownGB }))
+	if got := r.server.Conversions()[0]; got.Kind != sandbox.GCLID || got.ClickID != knownID || got.GBRAID != knownGB {
+		t.Errorf("held %s %s with gbraid %q, want both identifiers", got.Kind, got.ClickID, got.GBRAID)
+	}
+}

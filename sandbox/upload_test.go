@@ -136,6 +136,11 @@ func TestUploadRefused(t *testing.T) {
 			md:   []string{"login-customer-id", "8888888888"},
 			want: "PermissionDenied AuthorizationError.INVALID_LOGIN_CUSTOMER_ID_SERVING_CUSTOMER_ID_COMBINATION",
 		},
+		{
+			name: "managed customer as its own login", change: func(r *request) { r.CustomerId = managed },
+			md:   []string{"login-customer-id", managed},
+			want: "PermissionDenied AuthorizationError.INVALID_LOGIN_CUSTOMER_ID_SERVING_CUSTOMER_ID_COMBINATION",
+		},
 		{name: "login customer is the customer", md: []string{"login-customer-id", account}, want: "OK"},
 		{
 			name: "disabled", change: func(r *request) { r.CustomerId = disabled },
