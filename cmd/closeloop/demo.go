@@ -56,12 +56,9 @@ func demoCommand(a *app) *cobra.Command {
 
 // demo plays the loop in a folder of its own, which it removes again.
 func (a *app) demo(ctx context.Context, address string, keep bool) error {
-	dir, err := os.MkdirTemp("", "closeloop-demo-")
+	dir, err := demoFolder()
 	if err != nil {
-		return &hinted{
-			err: fmt.Errorf("make a folder for the demo: %w", err), code: exitFailed,
-			hint: "set TMPDIR to a folder that may be written to",
-		}
+		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	start := a.now()
@@ -76,6 +73,23 @@ func (a *app) demo(ctx context.Context, address string, keep bool) error {
 		return err
 	}
 	return d.play1(ctx, keep)
+}
+
+// demoFolder makes the folder of the demo: among the temporary files, or here
+// where there is no place for such, as in an empty root.
+func demoFolder() (string, error) {
+	const pattern = "closeloop-demo-"
+	dir, err := os.MkdirTemp("", pattern)
+	if err != nil {
+		dir, err = os.MkdirTemp(".", pattern)
+	}
+	if err != nil {
+		return "", &hinted{
+			err: fmt.Errorf("make a folder for the demo: %w", err), code: exitFailed,
+			hint: "set TMPDIR to a folder that may be written to, or run it in one",
+		}
+	}
+	return dir, nil
 }
 
 // startSandbox starts the stand-in for Google with the demo's account.
