@@ -89,6 +89,10 @@ func demoFolder() (string, error) {
 			hint: "set TMPDIR to a folder that may be written to, or run it in one",
 		}
 	}
+	dir, err = filepath.Abs(dir) // relative paths in a configuration start at its folder
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the demo: %w", err)
+	}
 	return dir, nil
 }
 
