@@ -224,6 +224,9 @@ func TestApplyCountsAtMostOnceAnHour(t *testing.T) {
 		t.Errorf("another value: row stands %q, want still to need a person", got)
 	}
 	l.happens(now, tag(4, now, "booked", actual(300000), click("CLICK-B")))
+	if !l.row.NotBefore.IsZero() || !l.row.Due.Equal(l.row.Want.Due) {
+		t.Errorf("another click: not before %v, due %v, want no wait for another's answer", l.row.NotBefore, l.row.Due)
+	}
 	if got := l.stands(); got != "queued//upload" || l.row.Counted != 0 {
 		t.Errorf("another click: row stands %q, counted %d, want queued, 0", got, l.row.Counted)
 	}

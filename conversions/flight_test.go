@@ -258,6 +258,13 @@ func TestTestModeValidatesOnceAndSendsWhenLive(t *testing.T) {
 		})
 	}
 	l := inTest()
+	for try := 1; try < 4; try++ {
+		l.test(7*time.Hour, l.send(), conversions.Answer{Verdict: conversions.Retry})
+		if want := at(7 * time.Hour).Add(conversions.Backoff(try, l.row.OrderID)); !l.row.Due.Equal(want) {
+			t.Errorf("try %d: Due = %v, want %v", try, l.row.Due, want)
+		}
+	}
+	l = inTest()
 	b := l.send()
 	l.happens(7*time.Hour, tag(3, 7*time.Hour, "booked", actual(300000)))
 	l.test(7*time.Hour, b, conversions.Answer{Verdict: conversions.Done})
@@ -281,5 +288,25 @@ func TestItem(t *testing.T) {
 	}
 	if text := got.At.Format(time.RFC3339); text != "2026-03-10T08:00:00-05:00" {
 		t.Errorf("At = %s, want it in the account's zone", text)
+	}
+}
+
+func TestAnUnansweredRowThatIsSentAgainWithAnotherClick(t *testing.T) {
+	t.Parallel()
+	other := func() *life {
+		l := unanswered()
+		l.happens(11*time.Hour, tag(5, 11*time.Hour, "booked", actual(350000), click("CLICK-B")))
+		return l
+	}
+	ours := other()
+	ours.answer(12*time.Hour, ours.send(), conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID})
+	if k := ours.row.Known; k.Status != conversions.KnownThere || k.Value != conversions.AmountOf(250000) || k.Batch != "b1" {
+		t.Errorf("by order id: known = %+v, want the unanswered manifest's", k)
+	}
+	// The other click was never sent at this time, so it is somebody else's.
+	foreign := other()
+	foreign.answer(12*time.Hour, foreign.send(), conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByClickTime})
+	if !foreign.row.Moved || foreign.row.Known.Status != conversions.KnownUnanswered {
+		t.Errorf("by click and time: moved %t, known %q, want moved and still unanswered", foreign.row.Moved, foreign.row.Known.Status)
 	}
 }

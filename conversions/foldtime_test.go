@@ -194,3 +194,34 @@ func TestFoldHonoursUploadFrom(t *testing.T) {
 		})
 	}
 }
+
+func TestFlagReused(t *testing.T) {
+	t.Parallel()
+	from := func(source, delivery string, body byte, flags ...conversions.Flag) conversions.Event {
+		return conversions.Event{Source: source, Delivery: delivery, Body: [16]byte{body}, Flags: flags}
+	}
+	events := []conversions.Event{
+		from("src_1", "d1", 1),
+		from("src_1", "d2", 2),
+		from("src_1", "d1", 3, conversions.FlagFuture), // the id of the first, another body
+		from("src_1", "d1", 4),
+		from("src_2", "d1", 5), // another source
+		from("src_1", "", 6),
+		from("src_1", "", 7),
+		from("src_1", "d2", 2), // the same event once more
+	}
+	want := [][]conversions.Flag{
+		nil, nil,
+		{conversions.FlagFuture, conversions.FlagReusedDelivery},
+		{conversions.FlagReusedDelivery},
+		nil, nil, nil, nil,
+	}
+	for i, e := range conversions.FlagReused(events) {
+		if !slices.Equal(e.Flags, want[i]) {
+			t.Errorf("event %d: flags %q, want %q", i, e.Flags, want[i])
+		}
+	}
+	if len(events[3].Flags) != 0 || len(events[2].Flags) != 1 {
+		t.Error("FlagReused changed its argument")
+	}
+}
