@@ -21,6 +21,8 @@ const (
 	Counted Result = "counted"
 	// Context: nothing by itself, but it tells about a call that another delivery is about.
 	Context Result = "context"
+	// Unmatched: an outcome with a click id that is well-formed and not Google's; it is sent and refused.
+	Unmatched Result = "unmatched"
 	// NoStage: an outcome that is never uploaded, such as spam.
 	NoStage Result = "no_stage"
 	// NoClick: an outcome without a usable click id; it waits for one and is skipped in the end.
@@ -78,6 +80,7 @@ func Yesterday(base time.Time, secret, customer string) Play {
 	p.bookedWithoutClick()
 	p.clickAfterOutcome()
 	p.placeholder()
+	p.foreignClick()
 	p.repeat("booked: tagged")
 	p.badSignature()
 	p.unreadable()
@@ -161,6 +164,17 @@ func (p *player) placeholder() {
 	}
 	p.ended(s)
 	p.tagged(s, Expect{Result: NoClick, Stage: "booked"})
+}
+
+// foreignClick carries a click id that looks as it should and that Google never issued.
+func (p *player) foreignClick() {
+	s := callStory{
+		name: "click Google does not know", session: 50, outcome: 23, ago: 11 * time.Hour, tagAfter: 10 * time.Minute,
+		gclid: SampleGCLID("foreign", p.base.Add(-12*time.Hour)), kind: "booked", estimated: 75000, revenue: 75000,
+		notes: "Boiler serviced",
+	}
+	p.ended(s)
+	p.tagged(s, Expect{Result: Unmatched, Stage: "booked"})
 }
 
 // repeat sends a delivery again: same body, same delivery id, as a retry after a lost answer.

@@ -43,6 +43,7 @@ func TestYesterdayTellsEveryStory(t *testing.T) {
 		"booked without a click: call": sandbox.Context, "booked without a click: tagged": sandbox.NoClick,
 		"click after the outcome: tagged": sandbox.Counted, "click after the outcome: call": sandbox.Context,
 		"placeholder click: call": sandbox.Context, "placeholder click: tagged": sandbox.NoClick,
+		"click Google does not know: call": sandbox.Context, "click Google does not know: tagged": sandbox.Unmatched,
 		"booked: tagged, again": sandbox.Repeated, "forged: bad signature": sandbox.Refused, "unreadable body": sandbox.Unreadable,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -214,8 +214,9 @@ func (d *demo) post(ctx context.Context, delivery sandbox.Delivery) error {
 	if d.tally == nil {
 		d.tally = map[string]int{}
 	}
-	d.tally[word]++
-	d.say("   %-34s %d %s", delivery.Name, resp.StatusCode, word)
+	answer := fmt.Sprintf("%d %s", resp.StatusCode, word)
+	d.tally[answer]++
+	d.say("   %-34s %s", delivery.Name, answer)
 	if resp.StatusCode != delivery.Expect.Status {
 		d.wrong = append(d.wrong, fmt.Sprintf("%s was answered %d, not %d", delivery.Name, resp.StatusCode, delivery.Expect.Status))
 	}

@@ -33,6 +33,32 @@ func (d *demo) agree(rows []conversions.Row) {
 		d.wrong = append(d.wrong, fmt.Sprintf("%d rows are done, and Google holds %d conversions", done, len(held)))
 	}
 	d.expected(held)
+	d.unsent(rows)
+}
+
+// unsent checks that the outcomes of the play that cannot be counted stand
+// where they should.
+func (d *demo) unsent(rows []conversions.Row) {
+	want, got := map[sandbox.Result]int{}, map[sandbox.Result]int{}
+	for _, delivery := range d.play.Deliveries {
+		switch r := delivery.Expect.Result; r {
+		case sandbox.NoClick, sandbox.Unmatched:
+			want[r]++
+		default: // nothing that stays unsent
+		}
+	}
+	for _, r := range rows {
+		switch r.State {
+		case conversions.StateWaiting, conversions.StateSkipped:
+			got[sandbox.NoClick]++
+		case conversions.StateRefused:
+			got[sandbox.Unmatched]++
+		default: // agree has looked at the others
+		}
+	}
+	if !maps.Equal(want, got) {
+		d.wrong = append(d.wrong, fmt.Sprintf("%v outcomes should stay unsent, and %v do", want, got))
+	}
 }
 
 // expected checks that every counted outcome of the play is held once, with
@@ -70,9 +96,9 @@ func (d *demo) table(rows []conversions.Row) {
 	w := tabwriter.NewWriter(d.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "   received\t%d\tdeliveries\n", len(d.play.Deliveries))
 	for _, word := range slices.Sorted(maps.Keys(d.tally)) {
-		fmt.Fprintf(w, "   \t%d\t%s\n", d.tally[word], word)
+		fmt.Fprintf(w, "   \t%d\tanswered %s\n", d.tally[word], word)
 	}
-	fmt.Fprintf(w, "   counted\t%d\tbooked or quoted outcomes\n", len(rows))
+	fmt.Fprintf(w, "   counted\t%d\toutcomes: calls tagged booked or quoted\n", len(rows))
 	var uploaded conversions.Cents
 	for _, state := range conversions.States() {
 		for reason, n := range d.reasons(rows, state) {
