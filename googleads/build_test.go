@@ -19,12 +19,12 @@ import (
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	base := &services.ClickConversion{
-		Gclid:              proto.String(clickID(0)),
-		ConversionAction:   proto.String("customers/1234567890/conversionActions/11"),
-		ConversionDateTime: proto.String("2026-11-22 04:00:00-05:00"),
+		Gclid:              new(clickID(0)),
+		ConversionAction:   new("customers/1234567890/conversionActions/11"),
+		ConversionDateTime: new("2026-11-22 04:00:00-05:00"),
 		ConversionValue:    proto.Float64(2500),
-		CurrencyCode:       proto.String("USD"),
-		OrderId:            proto.String("cl000000000000000000000000000000"),
+		CurrencyCode:       new("USD"),
+		OrderId:            new("cl000000000000000000000000000000"),
 		Consent:            &common.Consent{AdUserData: enums.ConsentStatusEnum_GRANTED},
 	}
 	tests := []struct {
@@ -33,28 +33,46 @@ func TestBuild(t *testing.T) {
 		want func(*services.ClickConversion)
 	}{
 		{"everything", func(*conversions.Item) {}, func(*services.ClickConversion) {}},
-		{"gbraid", func(it *conversions.Item) { it.Click.Kind, it.ClickID = conversions.GBRAID, "g" },
-			func(c *services.ClickConversion) { c.Gclid, c.Gbraid = nil, "g" }},
-		{"wbraid", func(it *conversions.Item) { it.Click.Kind, it.ClickID = conversions.WBRAID, "w" },
-			func(c *services.ClickConversion) { c.Gclid, c.Wbraid = nil, "w" }},
-		{"no value", func(it *conversions.Item) { it.Value = conversions.Amount{Cents: 5} },
-			func(c *services.ClickConversion) { c.ConversionValue = nil }},
-		{"zero value", func(it *conversions.Item) { it.Value = conversions.AmountOf(0) },
-			func(c *services.ClickConversion) { c.ConversionValue = proto.Float64(0) }},
+		{
+			"gbraid", func(it *conversions.Item) { it.Click.Kind, it.ClickID = conversions.GBRAID, "g" },
+			func(c *services.ClickConversion) { c.Gclid, c.Gbraid = nil, "g" },
+		},
+		{
+			"wbraid", func(it *conversions.Item) { it.Click.Kind, it.ClickID = conversions.WBRAID, "w" },
+			func(c *services.ClickConversion) { c.Gclid, c.Wbraid = nil, "w" },
+		},
+		{
+			"no value", func(it *conversions.Item) { it.Value = conversions.Amount{Cents: 5} },
+			func(c *services.ClickConversion) { c.ConversionValue = nil },
+		},
+		{
+			"zero value", func(it *conversions.Item) { it.Value = conversions.AmountOf(0) },
+			func(c *services.ClickConversion) { c.ConversionValue = proto.Float64(0) },
+		},
 		{"no order id", func(it *conversions.Item) { it.OrderID = "" }, func(c *services.ClickConversion) { c.OrderId = nil }},
 		{"no currency", func(it *conversions.Item) { it.Currency = "" }, func(c *services.ClickConversion) { c.CurrencyCode = nil }},
-		{"denied", func(it *conversions.Item) { it.Consent = conversions.ConsentDenied },
-			func(c *services.ClickConversion) { c.Consent.AdUserData = enums.ConsentStatusEnum_DENIED }},
-		{"unspecified", func(it *conversions.Item) { it.Consent = conversions.ConsentUnspecified },
-			func(c *services.ClickConversion) { c.Consent = nil }},
-		{"another action", func(it *conversions.Item) { it.Action = "12" },
+		{
+			"denied", func(it *conversions.Item) { it.Consent = conversions.ConsentDenied },
+			func(c *services.ClickConversion) { c.Consent.AdUserData = enums.ConsentStatusEnum_DENIED },
+		},
+		{
+			"unspecified", func(it *conversions.Item) { it.Consent = conversions.ConsentUnspecified },
+			func(c *services.ClickConversion) { c.Consent = nil },
+		},
+		{
+			"another action", func(it *conversions.Item) { it.Action = "12" },
 			func(c *services.ClickConversion) {
-				c.ConversionAction = proto.String("customers/1234567890/conversionActions/12")
-			}},
-		{"UTC", func(it *conversions.Item) { it.At = it.At.UTC() },
-			func(c *services.ClickConversion) { c.ConversionDateTime = proto.String("2026-11-22 09:00:00+00:00") }},
-		{"half an hour east", func(it *conversions.Item) { it.At = it.At.In(time.FixedZone("", 5*3600+1800)) },
-			func(c *services.ClickConversion) { c.ConversionDateTime = proto.String("2026-11-22 14:30:00+05:30") }},
+				c.ConversionAction = new("customers/1234567890/conversionActions/12")
+			},
+		},
+		{
+			"UTC", func(it *conversions.Item) { it.At = it.At.UTC() },
+			func(c *services.ClickConversion) { c.ConversionDateTime = new("2026-11-22 09:00:00+00:00") },
+		},
+		{
+			"half an hour east", func(it *conversions.Item) { it.At = it.At.In(time.FixedZone("", 5*3600+1800)) },
+			func(c *services.ClickConversion) { c.ConversionDateTime = new("2026-11-22 14:30:00+05:30") },
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -67,7 +85,7 @@ func TestBuild(t *testing.T) {
 			}
 			tt.want(row)
 			want := &services.UploadClickConversionsRequest{
-				CustomerId: customer, PartialFailure: true, JobId: proto.Int32(b.ID.JobID()),
+				CustomerId: customer, PartialFailure: true, JobId: new(b.ID.JobID()),
 				Conversions: []*services.ClickConversion{row},
 			}
 			if d := cmp.Diff(want, googleads.Build(b, false), protocmp.Transform()); d != "" {

@@ -125,24 +125,24 @@ func there(by conversions.Identity, sentence, hint string) conversions.Answer {
 
 // Hints that several codes share.
 const (
-	hintBug      = "This is a mistake of the program, not of your data. Please report it with the code and the request id."
-	hintNothing  = "Nothing to do."
-	hintWait     = "Nothing to do: it is sent again by itself."
-	hintClickID  = "Check that the web form, the CRM field and the webhook keep the click id whole and in its own upper and lower case."
-	hintAction   = "In Google Ads open Goals, Conversions and compare the action's number, type and state with `stages` in the configuration."
-	hintAccess   = "In Google Ads open Admin, Access and security and give the user or service account of the credentials at least standard access."
-	hintManager  = "Set the account's `login_customer` to the manager account through which it is reached, ten digits."
-	hintReissue  = "Issue new credentials for this account and put them into the configuration."
-	hintProject  = "Open the Google Cloud project that owns the OAuth client or service account and check the Google Ads API there."
-	hintToken    = "Leave the developer token out of the configuration (it has not been needed since 9 September 2026), or set the right one."
-	hintCustomer = "Check the customer id of the account, ten digits, and that the credentials may see it."
-	hintAttrib   = "Use a conversion action of the type \"import from clicks\" that does not use external attribution."
-	hintEnhanced = "In Google Ads open Goals, Settings and look at enhanced conversions for leads and the customer data terms."
-	hintTime     = "Check the time zone of the account in the configuration and the clock of the CRM."
-	hintCalls    = "This program uploads clicks, not calls; check the type of the conversion action."
+	hintBug       = "This is a mistake of the program, not of your data. Please report it with the code and the request id."
+	hintNothing   = "Nothing to do."
+	hintWait      = "Nothing to do: it is sent again by itself."
+	hintClickID   = "Check that the web form, the CRM field and the webhook keep the click id whole and in its own upper and lower case."
+	hintAction    = "In Google Ads open Goals, Conversions and compare the action's number, type and state with `stages` in the configuration."
+	hintAccess    = "In Google Ads open Admin, Access and security and give the user or service account of the credentials at least standard access."
+	hintManager   = "Set the account's `login_customer` to the manager account through which it is reached, ten digits."
+	hintReissue   = "Issue new credentials for this account and put them into the configuration."
+	hintProject   = "Open the Google Cloud project that owns the OAuth client or service account and check the Google Ads API there."
+	hintDeveloper = "Leave the developer token out of the configuration (it has not been needed since 9 September 2026), or set the right one."
+	hintCustomer  = "Check the customer id of the account, ten digits, and that the credentials may see it."
+	hintAttrib    = "Use a conversion action of the type \"import from clicks\" that does not use external attribution."
+	hintEnhanced  = "In Google Ads open Goals, Settings and look at enhanced conversions for leads and the customer data terms."
+	hintTime      = "Check the time zone of the account in the configuration and the clock of the CRM."
+	hintCalls     = "This program uploads clicks, not calls; check the type of the conversion action."
 )
 
 const (
-	sixHours = 6 * time.Hour
-	aDay     = 24 * time.Hour
+	clickHold = 6 * time.Hour
+	aDay      = 24 * time.Hour
 )

@@ -29,8 +29,8 @@ var authentication = table{
 	25: pauseAccount("Google could not sign in the user of the credentials.", hintReissue),
 	26: pauseAccount("Google does not recognise the organisation of the Cloud project.", hintProject),
 	27: pauseAccount("The organisation of the Cloud project is not approved for the Google Ads API.", hintProject),
-	28: pauseAccount("The organisation of the Cloud project does not own the developer token.", hintToken),
-	29: pauseAccount("Google does not accept the developer token.", hintToken),
+	28: pauseAccount("The organisation of the Cloud project does not own the developer token.", hintDeveloper),
+	29: pauseAccount("Google does not accept the developer token.", hintDeveloper),
 }
 
 // authorization is AuthorizationError, Google Ads API v25.1.
@@ -38,7 +38,7 @@ var authentication = table{
 //nolint:gochecknoglobals // a constant table
 var authorization = table{
 	2: pauseAccount("The credentials have no access to this Google Ads account.", hintManager+" "+hintAccess),
-	4: pauseAccount("The developer token does not belong to the Cloud project of the credentials.", hintToken),
+	4: pauseAccount("The developer token does not belong to the Cloud project of the credentials.", hintDeveloper),
 	5: pauseAccount("The Google Ads API is turned off in the Cloud project of the credentials.", hintProject),
 	6: pauseAccount("Google does not allow the credentials to do this.", hintAccess),
 	7: pauseAccount("The user of the credentials may read but not upload.", hintAccess),

@@ -10,7 +10,7 @@ var conversionUpload = table{
 	3: refuse("Google cannot read the click id (gclid).", hintClickID),
 	8: refuse("The click belongs to a Google Ads account this account cannot reach.",
 		"Send it to the account that owns the click, or let that account share its conversion tracking."),
-	10: later(sixHours, "The conversion action was created a short time ago; Google takes nothing for it yet.", hintWait),
+	10: later(clickHold, "The conversion action was created a short time ago; Google takes nothing for it yet.", hintWait),
 	11: refuse("Conversion tracking was off when the ad was clicked, so Google cannot count this one.",
 		"Check in Google Ads, Goals, Settings which account manages conversions. Later clicks are not affected once it is on."),
 	12: pauseAction("The conversion action is not made for external attribution.", hintAttrib),
@@ -19,7 +19,7 @@ var conversionUpload = table{
 	15: there(conversions.ByOrderID, "Google has this conversion already, by its order id.", hintNothing),
 	16: fixBatch("The same order id stood twice in one request, so Google took neither.",
 		"Nothing to do: the copies are sent apart."),
-	17: later(sixHours, "The call is younger than six hours; Google takes it later.", hintWait),
+	17: later(clickHold, "The call is younger than six hours; Google takes it later.", hintWait),
 	18: refuse("The call is older than the conversion action looks back.",
 		"Widen the action's look-back window for later calls."),
 	19: refuseUnmatched("Google knows no such call.", hintCalls),
@@ -53,7 +53,7 @@ var conversionUpload = table{
 	42: refuse("The conversion is dated before the ad click.", hintTime),
 	43: refuse("The ad click is older than the conversion action looks back.",
 		"Widen the action's click-through look-back window (up to 90 days) for later clicks, or tag outcomes sooner."),
-	44: later(sixHours, "The ad click is younger than six hours; Google takes it later.", hintWait),
+	44: later(clickHold, "The ad click is younger than six hours; Google takes it later.", hintWait),
 	45: refuseUnmatched("Google found no ad click it could credit with this conversion.", hintClickID),
 	46: pauseAction("The conversion action counts one conversion per click, which rules out clicks from iPhones (gbraid, wbraid).",
 		"In Google Ads set the action's Count to Every."),
@@ -70,7 +70,7 @@ var conversionUpload = table{
 //
 //nolint:gochecknoglobals // a constant table
 var conversionAdjustment = table{
-	2: later(sixHours, "The conversion action was created a short time ago; Google takes nothing for it yet.", hintWait),
+	2: later(clickHold, "The conversion action was created a short time ago; Google takes nothing for it yet.", hintWait),
 	4: there(conversions.ByOrderID, "Google has retracted this conversion already.",
 		"A retracted conversion cannot come back; book the lead again to count it anew."),
 	5: later(aDay, "Google does not know the conversion that is to be corrected, or not yet.",

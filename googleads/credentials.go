@@ -165,7 +165,7 @@ func (c Credentials) serviceAccount() (*jwt.Config, error) {
 }
 
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // the path is a setting of whoever runs the program
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}

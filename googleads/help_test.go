@@ -27,11 +27,11 @@ func diff(t *testing.T, got, want any) {
 // now is the sandbox's clock.
 func now() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) }
 
-func newYork(t testing.TB) *time.Location {
-	t.Helper()
+func newYork(tb testing.TB) *time.Location {
+	tb.Helper()
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return zone
 }
@@ -39,25 +39,25 @@ func newYork(t testing.TB) *time.Location {
 func clickID(i int) string { return fmt.Sprintf("CjwKCAjwTestClickNumber%06dLongEnough-AAA_EiwA", i) }
 
 // item is the i-th row: a booking a day ago for a click of two days ago.
-func item(t testing.TB, i int) conversions.Item {
-	t.Helper()
+func item(tb testing.TB, i int) conversions.Item {
+	tb.Helper()
 	return conversions.Item{
 		Row: conversions.RowID(i + 1), Version: 1, Op: conversions.OpUpload,
 		OrderID: fmt.Sprintf("cl%030d", i), Action: booked,
 		Click: conversions.ClickRef{Kind: conversions.GCLID}, ClickID: clickID(i),
-		At:    now().Add(-24*time.Hour + time.Duration(i)*time.Second).In(newYork(t)),
+		At:    now().Add(-24*time.Hour + time.Duration(i)*time.Second).In(newYork(tb)),
 		Value: conversions.AmountOf(conversions.Cents(250000 + i)), Currency: "USD", Consent: conversions.ConsentGranted,
 	}
 }
 
-func batch(t testing.TB, n int) conversions.Batch {
-	t.Helper()
+func batch(tb testing.TB, n int) conversions.Batch {
+	tb.Helper()
 	b := conversions.Batch{
 		ID: "b1", Account: "kitchens", Attempts: 1,
 		Target: conversions.Target{API: conversions.APIGoogleAds, Customer: customer},
 	}
 	for i := range n {
-		b.Items = append(b.Items, item(t, i))
+		b.Items = append(b.Items, item(tb, i))
 	}
 	return b
 }
@@ -94,25 +94,25 @@ const (
 	refreshToken = "1//refresh-token-value"
 )
 
-func start(t testing.TB, cfg sandbox.Config) *sandbox.Server {
-	t.Helper()
-	s, err := sandbox.Start(t.Context(), cfg)
+func start(tb testing.TB, cfg sandbox.Config) *sandbox.Server {
+	tb.Helper()
+	s, err := sandbox.Start(tb.Context(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
 }
 
-func tokens(t testing.TB, c googleads.Credentials) *googleads.Tokens {
-	t.Helper()
+func tokens(tb testing.TB, c googleads.Credentials) *googleads.Tokens {
+	tb.Helper()
 	source, err := googleads.OpenTokens(c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return source
 }
@@ -123,24 +123,24 @@ func app(s *sandbox.Server) googleads.Credentials {
 	}
 }
 
-func dial(t testing.TB, cfg googleads.Config, source *googleads.Tokens) *googleads.Client {
-	t.Helper()
+func dial(tb testing.TB, cfg googleads.Config, source *googleads.Tokens) *googleads.Client {
+	tb.Helper()
 	c, err := googleads.Dial(cfg, source)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := c.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return c
 }
 
 // connect is a client of the sandbox with the usual credentials.
-func connect(t testing.TB, s *sandbox.Server) *googleads.Client {
-	t.Helper()
-	return dial(t, googleads.Config{Endpoint: s.GRPCAddr(), Plaintext: true}, tokens(t, app(s)))
+func connect(tb testing.TB, s *sandbox.Server) *googleads.Client {
+	tb.Helper()
+	return dial(tb, googleads.Config{Endpoint: s.GRPCAddr(), Plaintext: true}, tokens(tb, app(s)))
 }
 
 // verdicts and codes of a reply, by row.

@@ -22,18 +22,18 @@ const failureType = "type.googleapis.com/google.ads.googleads.v25.errors.GoogleA
 // result is what a row that was accepted gets.
 func result(it conversions.Item) *services.ClickConversionResult {
 	return &services.ClickConversionResult{
-		Gclid:              proto.String(it.ClickID),
-		ConversionAction:   proto.String("customers/" + customer + "/conversionActions/" + it.Action),
-		ConversionDateTime: proto.String(it.At.Format("2006-01-02 15:04:05-07:00")),
+		Gclid:              new(it.ClickID),
+		ConversionAction:   new("customers/" + customer + "/conversionActions/" + it.Action),
+		ConversionDateTime: new(it.At.Format("2006-01-02 15:04:05-07:00")),
 	}
 }
 
 // failed is a partial failure of errors with ConversionUploadError numbers, each at a path.
-func failed(t testing.TB, errs ...*adserrors.GoogleAdsError) *rpcstatus.Status {
-	t.Helper()
+func failed(tb testing.TB, errs ...*adserrors.GoogleAdsError) *rpcstatus.Status {
+	tb.Helper()
 	raw, err := proto.Marshal(&adserrors.GoogleAdsFailure{Errors: errs})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &rpcstatus.Status{Code: 3, Details: []*anypb.Any{{TypeUrl: failureType, Value: raw}}}
 }

@@ -81,7 +81,7 @@ func (s Settings) Or(other Settings) Settings {
 		s.Credentials.TokenURL = tokenURL
 	}
 	s.File = first(s.File, other.File)
-	s.Notes = append(s.Notes[:len(s.Notes):len(s.Notes)], other.Notes...)
+	s.Notes = append(slices.Clip(s.Notes), other.Notes...)
 	return s
 }
 
@@ -143,8 +143,9 @@ func (s *Settings) keepOneKind(label func(string) string) {
 
 func notes(values map[string]string, label func(string) string) []string {
 	var list []string
+	all := knownKeys()
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		text, documented := knownKeys()[key]
+		text, documented := all[key]
 		if !documented {
 			text = "is ignored: Google documents no such key"
 		}

@@ -83,7 +83,7 @@ func scalar(key string, value *yaml.Node) (string, error) {
 	}
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+)`) //nolint:gochecknoglobals // a compiled constant
+var yamlLine = regexp.MustCompile(`line (\d+)`)
 
 // lineOf finds the line in an error of the YAML library, which has no other place for it.
 func lineOf(err error) string {
