@@ -257,3 +257,29 @@ func TestApplyLeavesRowsAloneThatAnEntryIsNotAbout(t *testing.T) {
 		}
 	}
 }
+
+func TestEntriesSayWhatWasSentAndWhereTo(t *testing.T) {
+	t.Parallel()
+	l := queued()
+	b := again(l.send())
+	it, a := b.Items[0], conversions.Answer{Verdict: conversions.Later, Wait: time.Hour, Code: "QuotaError.RESOURCE_EXHAUSTED"}
+	answered := conversions.Entry{
+		Account: "acme", Row: 7, Kind: conversions.EntryAnswered, At: at(7 * time.Hour), Version: 1,
+		Batch: "b1", Target: &b.Target, Item: &it, Answer: &a, Resent: true, NotBefore: at(8 * time.Hour),
+	}
+	tested := answered
+	tested.Kind, tested.Resent = conversions.EntryTested, false
+	abandoned := conversions.Entry{
+		Account: "acme", Row: 7, Kind: conversions.EntryUnanswered, At: at(7 * time.Hour), Version: 1,
+		Batch: "b1", Target: &b.Target, Item: &it,
+	}
+	for _, tt := range []struct{ want, got conversions.Entry }{
+		{answered, l.row.Answered(b, it, a, at(7*time.Hour))},
+		{tested, l.row.TestedBy(b, it, a, at(7*time.Hour))},
+		{abandoned, l.row.Abandon(b, it, at(7*time.Hour))},
+	} {
+		if diff := cmp.Diff(tt.want, tt.got); diff != "" {
+			t.Errorf("%s entry (-want +got):\n%s", tt.want.Kind, diff)
+		}
+	}
+}

@@ -69,7 +69,7 @@ func TestAnUnansweredRowThatIsNoLongerWantedIsRetracted(t *testing.T) {
 		if got := l.row.Next(); got != conversions.OpRetract || l.row.State != conversions.StateChangeDue {
 			t.Errorf("after %q the row is %q, next %q, want a retraction due", taken.Outcome, l.row.State, got)
 		}
-		if k := l.row.Known; k.Status != conversions.KnownUnanswered || k.Batch != "b1" || k.Action != "111" || k.Target != b.Target {
+		if k := l.row.Known; k.Status != conversions.KnownUnanswered || l.row.LastBatch != "b1" || k.Batch != "b1" || k.Action != "111" || k.Target != b.Target {
 			t.Errorf("known = %+v, want where the unanswered batch went", k)
 		}
 	}

@@ -22,15 +22,23 @@ type walk struct {
 	folded bool
 }
 
-// anyLife is a row after up to forty random steps.
+// anyLife is a booking, mostly with a click, after up to forty random steps.
 func anyLife(t *rapid.T) *walk { return anyCheckedLife(t, nil) }
 
 func anyCheckedLife(t *rapid.T, check func(*rapid.T, *walk, conversions.Row)) *walk {
 	w := &walk{life: *newLife()}
 	w.rules = anyRules(t)
+	w.rules.Consent, w.rules.UploadFrom = conversions.ConsentRuleGranted, time.Time{}
+	w.rules.Stages[conversions.StageBooked] = conversions.StageRules{Action: "111", Share: conversions.Whole}
+	w.now = 7 * time.Hour
+	call := event(1, 0)
+	if rapid.IntRange(0, 3).Draw(t, "clicked") > 0 {
+		click("CLICK-A")(&call)
+	}
+	w.happens(w.now, call, tag(2, time.Hour, "booked", actual(250000)))
 	for range rapid.IntRange(1, 40).Draw(t, "steps") {
 		before := w.row
-		w.now += time.Duration(rapid.SampledFrom([]int{0, 10, 61, 600, 20000}).Draw(t, "minutes")) * time.Minute
+		w.now += time.Duration(rapid.SampledFrom([]int{0, 10, 61, 61, 300, 600, 1500, 20000}).Draw(t, "minutes")) * time.Minute
 		w.step(t)
 		if check != nil {
 			check(t, w, before)
@@ -41,7 +49,7 @@ func anyCheckedLife(t *rapid.T, check func(*rapid.T, *walk, conversions.Row)) *w
 
 func (w *walk) step(t *rapid.T) {
 	w.folded = false
-	switch rapid.SampledFrom([]string{"event", "event", "send", "answer", "answer", "resend", "abandon", "close", "mode"}).Draw(t, "step") {
+	switch rapid.SampledFrom([]string{"event", "event", "send", "send", "send", "answer", "answer", "answer", "resend", "abandon", "close", "mode"}).Draw(t, "step") {
 	case "event":
 		w.event(t)
 	case "send":
@@ -70,6 +78,9 @@ func (w *walk) step(t *rapid.T) {
 func (w *walk) event(t *rapid.T) {
 	e := anyEvent(t, int64(len(w.events)+1))
 	e.Received = at(w.now)
+	if rapid.IntRange(0, 3).Draw(t, "silent") > 0 {
+		e.Consent = conversions.ConsentUnspecified
+	}
 	if !e.At.IsZero() {
 		e.At = at(w.now - time.Duration(rapid.IntRange(-60, 600).Draw(t, "age"))*time.Minute)
 	}
