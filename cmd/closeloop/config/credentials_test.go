@@ -44,6 +44,11 @@ func TestCredentials(t *testing.T) {
 			name: "not a key", setting: "service_account: {key_file: k.json}", files: files{"k.json": `{"type": "authorized_user", "x": "hunter2"}`},
 			wrong: `the file "k.json" is not the JSON key of a service account`,
 		},
+		{
+			name: "key without its secret part", setting: "service_account: {key_file: k.json}",
+			files: files{"k.json": `{"type": "service_account", "client_email": "ads@example.com"}`},
+			wrong: `the file "k.json" is not the JSON key of a service account`,
+		},
 		{name: "service account without key", setting: "service_account: {}", wrong: "service_account.key_file: is missing"},
 		{name: "application default", setting: "application_default: true", want: config.Credentials{Method: config.ApplicationDefault}},
 		{name: "application default, off", setting: "application_default: false", wrong: "nothing says how to prove"},

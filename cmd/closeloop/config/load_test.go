@@ -84,6 +84,7 @@ func TestMistakes(t *testing.T) {
 		{"no share of quotes", minimal(t, "booked:", "quoted:"), "closeloop.yaml:17: accounts[0].stages.quoted.share: is missing or zero"},
 		{"no stages", minimal(t, "      booked:\n        action: 555\n", ""), "closeloop.yaml:16: accounts[0].stages: is missing"},
 		{"one action for both", minimal(t, "action: 555", "action: 555\n      quoted: {action: 555, share: 20%}"), "closeloop.yaml:19: accounts[0].stages.quoted.action: \"555\" is the action of booked too"},
+		{"no look-back", minimal(t, "action: 555", "action: 555\n        look_back: 0s"), "closeloop.yaml:19: accounts[0].stages.booked.look_back: 0s is out of bounds\n  hint: choose from 1d to 90d"},
 		{"schedule that never fires", minimal(t, `"@hourly"`, `"0 0 30 2 *"`), "closeloop.yaml:12: accounts[0].schedule: \"0 0 30 2 *\" is not a schedule: it never fires"},
 		{"zone of the machine", minimal(t, "America/New_York", "Local"), "closeloop.yaml:13: accounts[0].zone: \"Local\" is not a time zone"},
 		{"plain text to Google", minimal(t, "    mode: test", "    mode: test\n    plaintext: true"), "closeloop.yaml:12: accounts[0].plaintext: Google is not reached without encryption"},

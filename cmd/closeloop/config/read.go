@@ -2,7 +2,6 @@ package config
 
 import (
 	"crypto/tls"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -108,8 +107,8 @@ func stageRules(o object, stage conversions.Stage) conversions.StageRules {
 	set(o, "minimum", &rules.Minimum, parseMoney)
 	word(o, "missing_value", &rules.Missing)
 	set(o, "look_back", &rules.LookBack, parseDuration)
-	if o.has("look_back") && rules.LookBack < day {
-		rules.LookBack = max(rules.LookBack, time.Nanosecond) // 0 would mean the default; the check refuses it
+	if o.has("look_back") && rules.LookBack == 0 && !o.r.broken[o.at("look_back")] {
+		o.r.fail(o.at("look_back"), 0, "0s is out of bounds", span(day, maxLookBack)) // as a value it is the default
 	}
 	paths, nodes := o.list("value_order")
 	if len(paths) == 0 {

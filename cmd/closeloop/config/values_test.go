@@ -106,6 +106,7 @@ func TestDurations(t *testing.T) {
 		{text: "1w", wrong: "with its unit"},
 		{text: "d", wrong: "with its unit"},
 		{text: "1.5d", wrong: "with its unit"},
+		{text: "40000d", wrong: "with its unit"},
 		{text: "99999999999d", wrong: "with its unit"},
 		{text: "9999999999999999999h", wrong: "with its unit"},
 	}, func(t *testing.T, text string) string {
