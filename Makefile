@@ -94,8 +94,8 @@ cover: | need-go ## Run every test and print the coverage of each function
 
 # Both sides of a ratio belong into one run: figures of two runs on a shared machine do not compare.
 .PHONY: bench
-bench: | need-go ## Run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./bench/...
+bench: | need-go ## Measure beside the bare engine and write docs/benchmarks.md
+	go run ./bench
 
 .PHONY: docker
 docker: ## Build the container image IMAGE

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"closeloop/conversions"
+	"closeloop/googleads"
+	"closeloop/scheduler"
+	"closeloop/store/sqlite"
+	"closeloop/webhook/varda"
+)
+
+// steps are what a cycle's time goes into, for all rows of a round.
+type steps struct {
+	claim  time.Duration // due rows, and the manifest that holds them
+	call   time.Duration // build, send, decode
+	settle time.Duration // answers into rows and ledger
+	whole  time.Duration
+}
+
+// uploadRound is what one round measured.
+type uploadRound struct {
+	rows       int
+	full, bare steps
+	fold       time.Duration // of all events, ahead of the cycle
+}
+
+// measureUpload uploads fresh rows in turns through the service and by its
+// bare parts.
+func measureUpload(ctx context.Context, o options) ([]uploadRound, error) {
+	var to ready
+	sink, err := start(ctx, "sink", struct{}{}, &to)
+	if err != nil {
+		return nil, err
+	}
+	defer sink.kill()
+	if o.only == "upload" {
+		stop, err := profile(o.profile)
+		if err != nil {
+			return nil, err
+		}
+		defer stop()
+	}
+	var rounds []uploadRound
+	for range o.rounds {
+		r, err := o.uploadRound(ctx, to)
+		if err != nil {
+			return nil, err
+		}
+		rounds = append(rounds, r)
+	}
+	return rounds, nil
+}
+
+func (o options) uploadRound(ctx context.Context, to ready) (r uploadRound, err error) {
+	dir, err := os.MkdirTemp(o.dir, "closeloop-bench-")
+	if err != nil {
+		return r, fmt.Errorf("make folder: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	r.rows = o.rows
+	if err := r.throughService(ctx, filepath.Join(dir, "full.db"), to); err != nil {
+		return r, fmt.Errorf("through the service: %w", err)
+	}
+	if r.bare, err = bareUpload(ctx, filepath.Join(dir, "bare.db"), to.Address, o.rows); err != nil {
+		return r, fmt.Errorf("by bare parts: %w", err)
+	}
+	return r, nil
+}
+
+// throughService stores outcomes, folds them, and times one run that sends
+// them all.
+func (r *uploadRound) throughService(ctx context.Context, path string, to ready) error {
+	store, err := sqlite.Open(ctx, path, sqlite.Options{})
+	if err != nil {
+		return err //nolint:wrapcheck // names the file
+	}
+	defer func() { _ = store.Close() }()
+	ended := time.Now().Add(-2 * time.Hour)
+	if err := seed(ctx, store, ended, r.rows); err != nil {
+		return err
+	}
+	client, err := dial(to)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Close() }()
+	timed := &timedStore{Store: store, steps: &r.full}
+	clock := &clock{}
+	sched, err := newScheduler(timed, slog.New(slog.DiscardHandler), clock.now, &timedClient{client: client, steps: &r.full})
+	if err != nil {
+		return err
+	}
+	// Half an hour after the tag its row has not settled: this run only folds.
+	clock.behind = 90 * time.Minute
+	if r.fold, err = runOnce(ctx, sched, 0); err != nil {
+		return err
+	}
+	clock.behind, r.full = 0, steps{}
+	r.full.whole, err = runOnce(ctx, sched, r.rows)
+	return err
+}
+
+// runOnce times a run and checks what it sent.
+func runOnce(ctx context.Context, s *scheduler.Scheduler, want int) (time.Duration, error) {
+	begin := time.Now()
+	report, err := s.RunNow(ctx, account, false)
+	took := time.Since(begin)
+	if err != nil {
+		return took, fmt.Errorf("run: %w", err)
+	}
+	if done := report.Answers[conversions.Done.String()]; report.Rows != want || done != want {
+		return took, fmt.Errorf("run sent %d rows of which %d were accepted, not %d", report.Rows, done, want)
+	}
+	return took, nil
+}
+
+// clock runs behind the real one by a time that can be set.
+type clock struct{ behind time.Duration }
+
+func (c *clock) now() time.Time { return time.Now().Add(-c.behind) }
+
+// seed stores outcomes of calls that ended at a time, as the webhook would.
+func seed(ctx context.Context, store *sqlite.Store, ended time.Time, rows int) error {
+	vendor, err := varda.New(varda.Config{Secrets: []string{secret}, Region: region})
+	if err != nil {
+		return err //nolint:wrapcheck // says what is wrong
+	}
+	t := newTemplate(outcomeTagged, ended)
+	const callers = 128
+	errs := make([]error, callers)
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			body := append([]byte(nil), t.body...)
+			for i := c; i < rows && errs[c] == nil; i += callers {
+				t.write(body, firstNumber+i)
+				errs[c] = appendBody(ctx, store, vendor, body, ended)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func appendBody(ctx context.Context, store *sqlite.Store, vendor *varda.Source, body []byte, at time.Time) error {
+	event, err := vendor.Read(http.Header{}, body)
+	if err != nil {
+		return err //nolint:wrapcheck // says what is wrong
+	}
+	sum := sha256.Sum256(body)
+	event.Account, event.Source, event.Received, event.Body = account, source, at, [16]byte(sum[:16])
+	_, err = store.Append(ctx, event)
+	return err //nolint:wrapcheck // says what it was doing
+}
+
+func dial(to ready) (*googleads.Client, error) {
+	tokens, err := googleads.OpenTokens(googleads.Credentials{
+		ClientID: "bench", ClientSecret: "bench", RefreshToken: "bench", TokenURL: to.TokenURL,
+	})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what is wrong
+	}
+	return googleads.Dial(googleads.Config{Endpoint: to.Address, Plaintext: true}, tokens) //nolint:wrapcheck // as above
+}
+
+// timedStore notes how long the steps in the database take. One run is one
+// goroutine, so nothing is guarded.
+type timedStore struct {
+	scheduler.Store
+	steps *steps
+}
+
+// Due implements scheduler.Queue.
+func (s *timedStore) Due(ctx context.Context, a conversions.AccountID, now time.Time, limit int, without []string) ([]conversions.Row, error) {
+	defer since(time.Now(), &s.steps.claim)
+	return s.Store.Due(ctx, a, now, limit, without) //nolint:wrapcheck // passed through
+}
+
+// Begin implements scheduler.Queue.
+func (s *timedStore) Begin(ctx context.Context, l conversions.Lease, b conversions.Batch) (conversions.Batch, error) {
+	defer since(time.Now(), &s.steps.claim)
+	return s.Store.Begin(ctx, l, b) //nolint:wrapcheck // passed through
+}
+
+// Settle implements scheduler.Queue.
+func (s *timedStore) Settle(ctx context.Context, l conversions.Lease, set conversions.Settlement) error {
+	defer since(time.Now(), &s.steps.settle)
+	return s.Store.Settle(ctx, l, set) //nolint:wrapcheck // passed through
+}
+
+// timedClient notes how long calls take.
+type timedClient struct {
+	client *googleads.Client
+	steps  *steps
+}
+
+// Upload implements scheduler.Destination.
+func (c *timedClient) Upload(ctx context.Context, b conversions.Batch, validateOnly bool) conversions.Reply {
+	defer since(time.Now(), &c.steps.call)
+	return c.client.Upload(ctx, b, validateOnly)
+}
+
+func since(begin time.Time, into *time.Duration) { *into += time.Since(begin) }
