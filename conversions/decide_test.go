@@ -230,3 +230,37 @@ func TestDecideRevivesByAnotherClickOnly(t *testing.T) {
 		})
 	}
 }
+
+func TestDecideFollowsTheClocksOfWhatWasNeverSent(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(*life)
+		want   func(*conversions.Want)
+	}{
+		{"an earlier tag that comes late", func(l *life) {
+			l.happens(5*time.Hour, tag(3, 30*time.Minute, "booked", actual(250000), received(5*time.Hour)))
+		}, func(w *conversions.Want) { w.At = at(30 * time.Minute) }},
+		{"an earlier call", func(l *life) {
+			l.happens(5*time.Hour, event(3, 5*time.Hour, callStart(-time.Hour)))
+		}, func(w *conversions.Want) {
+			w.Lead, w.Due, w.Deadline = at(-time.Hour), at(5*time.Hour), at(90*day-time.Hour)
+		}},
+		{"another hold", func(l *life) {
+			l.rules.Hold = day
+			l.happens(5 * time.Hour)
+		}, func(w *conversions.Want) { w.Due = at(day) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := queued()
+			want := l.row.Want
+			tt.want(&want)
+			tt.change(l)
+			if diff := cmp.Diff(want, l.row.Want); diff != "" || l.row.Version != 2 || !l.row.Due.Equal(want.Due) {
+				t.Errorf("version %d, due %v, want (-want +got):\n%s", l.row.Version, l.row.Due, diff)
+			}
+		})
+	}
+}

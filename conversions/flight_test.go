@@ -309,4 +309,10 @@ func TestAnUnansweredRowThatIsSentAgainWithAnotherClick(t *testing.T) {
 	if !foreign.row.Moved || foreign.row.Known.Status != conversions.KnownUnanswered {
 		t.Errorf("by click and time: moved %t, known %q, want moved and still unanswered", foreign.row.Moved, foreign.row.Known.Status)
 	}
+	// Nor was the first click at the moved time.
+	foreign.happens(13*time.Hour, tag(6, 13*time.Hour, "booked", actual(360000), click("CLICK-A")))
+	foreign.answer(14*time.Hour, foreign.send(), conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByClickTime})
+	if got := foreign.stands(); got != "refused/uploaded_by_another_tool/" {
+		t.Errorf("by the first click at another time: row stands %q, want refused as foreign", got)
+	}
 }
