@@ -30,7 +30,7 @@ func (a *app) loadConfig() (*config.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	for _, w := range cfg.Warnings {
+	for _, w := range append(cfg.Warnings, cfg.Exposed(os.Stat)...) {
 		a.warn(w)
 	}
 	return cfg, nil
