@@ -13,20 +13,20 @@ import (
 	"closeloop/scheduler"
 )
 
-func zone(t testing.TB, name string) *time.Location {
-	t.Helper()
+func zone(tb testing.TB, name string) *time.Location {
+	tb.Helper()
 	z, err := time.LoadLocation(name)
 	if err != nil {
-		t.Fatalf("load zone %s: %v", name, err)
+		tb.Fatalf("load zone %s: %v", name, err)
 	}
 	return z
 }
 
-func schedule(t testing.TB, spec string, z *time.Location) scheduler.Schedule {
-	t.Helper()
+func schedule(tb testing.TB, spec string, z *time.Location) scheduler.Schedule {
+	tb.Helper()
 	s, err := scheduler.ParseSchedule(spec, z)
 	if err != nil {
-		t.Fatalf("ParseSchedule(%q): %v", spec, err)
+		tb.Fatalf("ParseSchedule(%q): %v", spec, err)
 	}
 	return s
 }
@@ -71,11 +71,11 @@ func firings(t *testing.T, s interface{ Next(t time.Time) time.Time }, from stri
 	return all
 }
 
-func instant(t testing.TB, text string) time.Time {
-	t.Helper()
+func instant(tb testing.TB, text string) time.Time {
+	tb.Helper()
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		t.Fatalf("parse %q: %v", text, err)
+		tb.Fatalf("parse %q: %v", text, err)
 	}
 	return at
 }
