@@ -212,7 +212,7 @@ func (c *cycle) divide(rows []conversions.Row) (ready []conversions.Row, closed 
 func (c *cycle) finish(ctx context.Context) {
 	c.report.Took = c.s.cfg.Now().Sub(c.start)
 	c.report.Paused = c.paused
-	if c.report.Unanswered > 0 {
+	if !c.report.SendAgain.IsZero() {
 		notify(c.a.retry)
 	}
 	if c.byHand || c.report.worthALine() {

@@ -99,6 +99,12 @@ func (c *cycle) validate(ctx context.Context, rows []conversions.Row) error {
 		return fmt.Errorf("read click ids: %w", err)
 	}
 	b.Items = items
+	select {
+	case c.s.calls <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the caller's own cancellation
+	}
+	defer func() { <-c.s.calls }()
 	reply := c.call(ctx, b, true)
 	if reply.Call != nil {
 		c.report.Failed = reply.Call

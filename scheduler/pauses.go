@@ -12,7 +12,7 @@ import (
 // pauses stops or resumes sending as the reply demands.
 func (c *cycle) pauses(ctx context.Context, b conversions.Batch, reply conversions.Reply, now time.Time) error {
 	ctx = context.WithoutCancel(ctx)
-	if reply.Call != nil && reply.Call.Verdict != conversions.FixBatch {
+	if reply.Call != nil && !atFault(*reply.Call) {
 		c.stop, c.report.Failed = true, reply.Call
 		return c.pauseFor(ctx, "", *reply.Call, now)
 	}

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"closeloop/conversions"
@@ -15,7 +16,14 @@ func (c *cycle) resendAll(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read unanswered batches: %w", err)
 	}
+	if c.a.Rules.Mode == conversions.ModeTest {
+		c.report.Unanswered += len(batches) // they wait until the account is live again
+		return nil
+	}
 	for _, b := range batches {
+		if err := ctx.Err(); err != nil {
+			return err //nolint:wrapcheck // runAccount asks for this very error
+		}
 		if c.stop || c.s.cfg.Now().Before(sendAgainAt(b)) {
 			c.left(b)
 			continue
@@ -35,10 +43,11 @@ func (c *cycle) left(b conversions.Batch) {
 }
 
 func (c *cycle) resend(ctx context.Context, id conversions.BatchID) error {
-	lease, err := c.a.keeper.forCall(ctx)
+	lease, leave, err := c.turn(ctx)
 	if err != nil {
 		return err
 	}
+	defer leave()
 	b, err := c.s.cfg.Store.Again(ctx, lease, id, c.s.cfg.Now())
 	if err != nil {
 		return fmt.Errorf("mark batch for resending: %w", err)
@@ -49,7 +58,7 @@ func (c *cycle) resend(ctx context.Context, id conversions.BatchID) error {
 	}
 	reply := conversions.Reply{}
 	if len(b.Items) > 0 {
-		reply = c.call(ctx, b, false)
+		reply = c.callInParts(ctx, b)
 	}
 	if reply.Unknown {
 		c.unanswered(b)
@@ -58,11 +67,61 @@ func (c *cycle) resend(ctx context.Context, id conversions.BatchID) error {
 	return c.settleResent(context.WithoutCancel(ctx), b, rows, abandoned, reply)
 }
 
+// callInParts calls, and again in halves where the answer is the batch's
+// fault, until every item has an answer of its own. The first call that fails
+// by itself is the answer to all: then nothing is settled.
+func (c *cycle) callInParts(ctx context.Context, b conversions.Batch) conversions.Reply {
+	reply := c.call(ctx, b, false)
+	if reply.Unknown || (reply.Call != nil && !atFault(*reply.Call)) {
+		return reply
+	}
+	var again []int
+	for i, a := range reply.Answers {
+		if reply.Call != nil || a.Verdict == conversions.FixBatch {
+			again = append(again, i)
+		}
+	}
+	reply.Call = nil
+	if len(b.Items) == 1 {
+		if reply.Answers[0].Verdict == conversions.FixBatch {
+			reply.Answers[0].Verdict = conversions.Refused // alone in its request there is nothing left to fix
+		}
+		return reply
+	}
+	for part := range slices.Chunk(again, max(1, (len(again)+1)/2)) {
+		if _, err := c.a.keeper.forCall(ctx); err != nil {
+			return conversions.Reply{Unknown: true}
+		}
+		answers := c.callInParts(ctx, partOf(b, part))
+		if answers.Unknown || answers.Call != nil {
+			return answers
+		}
+		for n, i := range part {
+			reply.Answers[i] = answers.Answers[n]
+		}
+	}
+	return reply
+}
+
+// partOf is the batch with some of its items only.
+func partOf(b conversions.Batch, items []int) conversions.Batch {
+	all := b.Items
+	b.Items = make([]conversions.Item, len(items))
+	for n, i := range items {
+		b.Items[n] = all[i]
+	}
+	return b
+}
+
 // stillWanted takes those items off the batch that must not be sent any more:
 // withdrawn, denied or erased since. Their rows become unanswered: whether
 // Google has them is not known, so they are to be retracted.
 func (c *cycle) stillWanted(ctx context.Context, b *conversions.Batch) ([]conversions.Row, []conversions.Entry, error) {
-	rows, err := c.rowsOf(ctx, b.Items)
+	ids := make([]conversions.RowID, len(b.Items))
+	for i, it := range b.Items {
+		ids[i] = it.Row
+	}
+	rows, err := c.rowsByID(ctx, ids)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -81,14 +140,10 @@ func (c *cycle) stillWanted(ctx context.Context, b *conversions.Batch) ([]conver
 	return kept, abandoned, nil
 }
 
-func (c *cycle) rowsOf(ctx context.Context, items []conversions.Item) (map[conversions.RowID]conversions.Row, error) {
-	ids := make([]conversions.RowID, len(items))
-	for i, it := range items {
-		ids[i] = it.Row
-	}
+func (c *cycle) rowsByID(ctx context.Context, ids []conversions.RowID) (map[conversions.RowID]conversions.Row, error) {
 	rows, err := c.s.cfg.Store.Rows(ctx, c.a.id, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read rows of unanswered batch: %w", err)
+		return nil, fmt.Errorf("read rows: %w", err)
 	}
 	byID := make(map[conversions.RowID]conversions.Row, len(rows))
 	for _, r := range rows {
@@ -106,7 +161,7 @@ func (c *cycle) settleResent(ctx context.Context, b conversions.Batch, rows []co
 		c.unanswered(b)
 		return c.pauses(ctx, b, reply, now)
 	}
-	es, _ := c.answered(b, rows, reply, now)
+	es, _ := c.judge(b, rows, reply, answeredAt(now))
 	s := conversions.Settlement{
 		Batch: b.ID, At: now, RequestID: reply.RequestID, JobID: reply.JobID, Entries: append(abandoned, es...),
 	}
@@ -144,7 +199,7 @@ func (s *Scheduler) retryUnanswered(ctx context.Context, a *account) error {
 	if err != nil {
 		return fmt.Errorf("read unanswered batches: %w", err)
 	}
-	if len(batches) == 0 {
+	if len(batches) == 0 || a.Rules.Mode == conversions.ModeTest {
 		return nil
 	}
 	at := sendAgainAt(batches[0])

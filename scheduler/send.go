@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"closeloop/conversions"
@@ -11,24 +12,53 @@ import (
 // sendRows sends claimed rows as one batch, and again in parts where the
 // answer asks for it.
 func (c *cycle) sendRows(ctx context.Context, rows []conversions.Row) error {
-	parts := [][]conversions.Row{rows}
-	for len(parts) > 0 && !c.stop {
+	again, err := c.sendBatch(ctx, rows)
+	parts := halves(again)
+	for err == nil && len(parts) > 0 && !c.stop {
 		if err := ctx.Err(); err != nil {
 			return err //nolint:wrapcheck // runAccount asks for this very error
 		}
-		split, err := c.sendBatch(ctx, parts[0])
-		if err != nil {
+		var part []conversions.Row
+		if part, err = c.stillDue(ctx, parts[0]); err != nil {
 			return err
 		}
-		parts = append(halves(split), parts[1:]...)
+		if again = nil; len(part) > 0 {
+			again, err = c.sendBatch(ctx, part)
+		}
+		parts = append(halves(again), parts[1:]...)
 	}
-	return nil
+	return err
+}
+
+// stillDue returns the rows as they stand now, less those that must not be
+// sent any more: events were folded while other parts were under way.
+func (c *cycle) stillDue(ctx context.Context, rows []conversions.Row) ([]conversions.Row, error) {
+	ids := make([]conversions.RowID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	byID, err := c.rowsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	paused := c.pausedActions()
+	var due []conversions.Row
+	for _, id := range ids {
+		r := byID[id]
+		if r.Next() == conversions.OpUpload && !r.Due.After(c.start) && !slices.Contains(paused, r.Want.Action) {
+			due = append(due, r)
+		}
+	}
+	return due, nil
 }
 
 // halves divides rows that must not share a request.
 func halves(rows []conversions.Row) [][]conversions.Row {
-	if len(rows) < 2 {
-		return nil // a lone row was answered for good
+	switch len(rows) {
+	case 0:
+		return nil
+	case 1: // its companions were dealt with
+		return [][]conversions.Row{rows}
 	}
 	mid := len(rows) / 2
 	return [][]conversions.Row{rows[:mid], rows[mid:]}
@@ -40,18 +70,61 @@ func halves(rows []conversions.Row) [][]conversions.Row {
 // From the manifest on, a shutdown does not interrupt: the call has a
 // deadline of its own, and its answer is settled.
 func (c *cycle) sendBatch(ctx context.Context, rows []conversions.Row) ([]conversions.Row, error) {
-	lease, err := c.a.keeper.forCall(ctx)
+	lease, leave, err := c.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer leave()
 	if c.a.Rules.Mode == conversions.ModeTest {
-		return nil, c.testBatch(ctx, rows)
+		return c.testBatch(ctx, rows)
 	}
 	batch, err := c.s.cfg.Store.Begin(ctx, lease, c.batch(rows))
 	if err != nil {
 		return nil, fmt.Errorf("store manifest: %w", err)
 	}
+	if es, rest := c.erased(batch, rows); len(es) > 0 {
+		s := conversions.Settlement{Batch: batch.ID, At: c.s.cfg.Now(), Entries: es}
+		if err := c.s.cfg.Store.Settle(context.WithoutCancel(ctx), lease, s); err != nil {
+			return nil, fmt.Errorf("settle batch that was not sent: %w", err)
+		}
+		return rest, nil
+	}
 	return c.settle(context.WithoutCancel(ctx), batch, rows, c.call(ctx, batch, false))
+}
+
+// erased closes the rows of a batch whose click id was erased since they were
+// decided: without one there is nothing to send. It returns the others too.
+func (c *cycle) erased(b conversions.Batch, rows []conversions.Row) (es []conversions.Entry, rest []conversions.Row) {
+	for i, it := range b.Items {
+		if it.ClickID != "" {
+			rest = append(rest, rows[i])
+			continue
+		}
+		c.report.Closed++
+		es = append(es, conversions.Entry{
+			Account: c.a.id, Row: it.Row, Kind: conversions.EntryClosed, At: c.s.cfg.Now(),
+			Version: it.Version, Reason: conversions.ReasonNoClick,
+		})
+	}
+	return es, rest
+}
+
+// turn waits until one more call may be under way, and then for a lease that
+// lasts for all of it. It comes before the manifest, so that the call follows
+// the manifest's time at once.
+func (c *cycle) turn(ctx context.Context) (conversions.Lease, func(), error) {
+	select {
+	case c.s.calls <- struct{}{}:
+	case <-ctx.Done():
+		return conversions.Lease{}, nil, ctx.Err() //nolint:wrapcheck // runAccount asks for this very error
+	}
+	leave := func() { <-c.s.calls }
+	lease, err := c.a.keeper.forCall(ctx)
+	if err != nil {
+		leave()
+		return conversions.Lease{}, nil, err
+	}
+	return lease, leave, nil
 }
 
 func (c *cycle) batch(rows []conversions.Row) conversions.Batch {
@@ -67,12 +140,9 @@ func (c *cycle) batch(rows []conversions.Row) conversions.Batch {
 	return b
 }
 
-// call makes one call within the limit of calls under way. It is given its
-// full time even when ctx ends, so that a shutdown does not make its answer
-// unknown.
+// call makes one call. It is given its full time even when ctx ends, so that
+// a shutdown does not make its answer unknown. Its caller has the turn.
 func (c *cycle) call(ctx context.Context, b conversions.Batch, validateOnly bool) conversions.Reply {
-	c.s.calls <- struct{}{}
-	defer func() { <-c.s.calls }()
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), conversions.CallTimeout)
 	defer cancel()
 	c.report.Batches++
@@ -89,20 +159,46 @@ func (c *cycle) settle(ctx context.Context, b conversions.Batch, rows []conversi
 	now := c.s.cfg.Now()
 	done := conversions.Settlement{Batch: b.ID, At: now, RequestID: reply.RequestID, JobID: reply.JobID, Call: reply.Call}
 	var again []conversions.Row
-	if reply.Call == nil || (reply.Call.Verdict == conversions.FixBatch && len(rows) == 1) {
-		done.Entries, again = c.answered(b, rows, reply, now)
-	} else if reply.Call.Verdict == conversions.FixBatch {
-		again = rows
-	}
+	done.Entries, again = c.judge(b, rows, reply, answeredAt(now))
 	if err := c.s.cfg.Store.Settle(ctx, c.a.keeper.current(), done); err != nil {
 		return nil, fmt.Errorf("settle batch: %w", err)
 	}
 	return again, c.pauses(ctx, b, reply, now)
 }
 
-// answered turns row answers into ledger entries, and sets rows aside that
-// must go again in another request.
-func (c *cycle) answered(b conversions.Batch, rows []conversions.Row, reply conversions.Reply, now time.Time) (es []conversions.Entry, again []conversions.Row) {
+// recorder makes the ledger entry of an answer.
+type recorder func(conversions.Row, conversions.Batch, conversions.Item, conversions.Answer) conversions.Entry
+
+func answeredAt(now time.Time) recorder {
+	return func(r conversions.Row, b conversions.Batch, it conversions.Item, a conversions.Answer) conversions.Entry {
+		return r.Answered(b, it, a, now)
+	}
+}
+
+// atFault reports whether an answer to a whole call speaks of its rows: then
+// the rows are tried in smaller parts until the one it is about is alone. Any
+// other failure is the call's own.
+func atFault(call conversions.Answer) bool {
+	switch call.Verdict {
+	case conversions.FixBatch, conversions.Refused, conversions.AlreadyThere:
+		return true
+	case conversions.Retry, conversions.Done, conversions.Later, conversions.Pause:
+		return false
+	default:
+		return false
+	}
+}
+
+// judge turns row answers into ledger entries, and sets rows aside that must
+// go again in another request. A call that failed by itself says nothing of
+// any row.
+func (c *cycle) judge(b conversions.Batch, rows []conversions.Row, reply conversions.Reply, record recorder) (es []conversions.Entry, again []conversions.Row) {
+	if reply.Call != nil && !atFault(*reply.Call) {
+		return nil, nil
+	}
+	if reply.Call != nil && len(b.Items) > 1 {
+		return nil, rows
+	}
 	for i, item := range b.Items {
 		answer := reply.Answers[i]
 		if answer.Verdict == conversions.FixBatch {
@@ -113,7 +209,7 @@ func (c *cycle) answered(b conversions.Batch, rows []conversions.Row, reply conv
 			answer.Verdict = conversions.Refused // alone in its request there is nothing left to fix
 		}
 		c.report.count(answer)
-		es = append(es, rows[i].Answered(b, item, answer, now))
+		es = append(es, record(rows[i], b, item, answer))
 	}
 	return es, again
 }
@@ -139,27 +235,35 @@ func sendAgainAt(b conversions.Batch) time.Time {
 }
 
 // testBatch validates rows of an account in test mode and records the answers
-// without a manifest: nothing is sent that could be lost.
-func (c *cycle) testBatch(ctx context.Context, rows []conversions.Row) error {
+// without a manifest: nothing is sent that could be lost. It returns the rows
+// that have to be validated again, in smaller parts.
+func (c *cycle) testBatch(ctx context.Context, rows []conversions.Row) ([]conversions.Row, error) {
 	b := c.batch(rows)
 	items, err := c.s.cfg.Store.Fill(ctx, c.a.id, b.Items)
 	if err != nil {
-		return fmt.Errorf("read click ids: %w", err)
+		return nil, fmt.Errorf("read click ids: %w", err)
 	}
 	b.Items = items
+	if es, rest := c.erased(b, rows); len(es) > 0 {
+		return rest, c.record(ctx, es)
+	}
 	reply := c.call(ctx, b, true)
 	now := c.s.cfg.Now()
-	if reply.Call != nil || reply.Unknown {
-		c.stop, c.report.Failed = true, reply.Call
-		return c.pauses(ctx, b, reply, now)
+	es, again := c.judge(b, rows, reply, func(r conversions.Row, b conversions.Batch, it conversions.Item, a conversions.Answer) conversions.Entry {
+		return r.TestedBy(b, it, a, now)
+	})
+	if err := c.record(ctx, es); err != nil {
+		return nil, err
 	}
-	es := make([]conversions.Entry, len(rows))
-	for i, r := range rows {
-		c.report.count(reply.Answers[i])
-		es[i] = r.TestedBy(b, items[i], reply.Answers[i], now)
+	return again, c.pauses(ctx, b, reply, now)
+}
+
+func (c *cycle) record(ctx context.Context, es []conversions.Entry) error {
+	if len(es) == 0 {
+		return nil
 	}
 	if err := c.s.cfg.Store.Record(context.WithoutCancel(ctx), c.a.keeper.current(), es); err != nil {
-		return fmt.Errorf("record validation: %w", err)
+		return fmt.Errorf("record entries: %w", err)
 	}
-	return c.pauses(ctx, b, reply, now)
+	return nil
 }

@@ -1,0 +1,28 @@
+package scheduler_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"closeloop/conversions"
+	"closeloop/scheduler"
+)
+
+func newScheduler(cfg scheduler.Config) *scheduler.Scheduler { return scheduler.New(cfg) }
+
+func jsonLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(w, nil)) }
+
+// hooked is a store that tells what happens to it. Unset hooks do nothing.
+type hooked struct {
+	scheduler.Store
+	decided func() // after a decision was stored
+}
+
+func (h *hooked) Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error {
+	err := h.Store.Decide(ctx, l, ds)
+	if err == nil && h.decided != nil {
+		h.decided()
+	}
+	return err
+}
