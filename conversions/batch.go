@@ -69,6 +69,11 @@ type Item struct {
 	Value    Amount    `json:"value"`
 	Currency string    `json:"currency"`
 	Consent  Consent   `json:"consent,omitempty"`
+	// AdjustAt is the adjustment time of a restatement or retraction, in whole
+	// seconds and in the account's zone: fixed here so that a resend is
+	// recognised, and later than that of every earlier adjustment of the
+	// conversion. Zero for an upload.
+	AdjustAt time.Time `json:"adjust_at,omitzero"`
 	// Bumped is true when At was moved by a second because somebody else had
 	// uploaded the same click and time.
 	Bumped bool `json:"bumped,omitempty"`
