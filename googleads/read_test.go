@@ -82,7 +82,7 @@ func TestReadOddAnswers(t *testing.T) {
 		},
 		{
 			name:     "longer results",
-			response: &services.UploadClickConversionsResponse{Results: append(slices.Clone(all), &services.ClickConversionResult{})},
+			response: &services.UploadClickConversionsResponse{Results: append([]*services.ClickConversionResult{{}}, all...)},
 			want:     [3]conversions.Verdict{conversions.Done, conversions.Done, conversions.Done},
 		},
 		{
