@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
@@ -34,7 +35,7 @@ func benchEvent(i int64, lead string) conversions.Event {
 				Click: conversions.Click{Kind: conversions.GCLID, ID: fmt.Sprintf("Cj0KCQjwtest%x", sum)},
 				Place: conversions.PlaceField,
 			}},
-			Contact: "contact-1", PhoneHash: fmt.Sprintf("%x", sum),
+			Contact: "contact-1", PhoneHash: hex.EncodeToString(sum[:]),
 		},
 	}
 }
@@ -156,7 +157,7 @@ func bareGroup(db *sql.DB, insert *sql.Stmt, queue chan bareRow, first bareRow) 
 	tx, err := db.Begin()
 	for _, r := range group {
 		if err == nil {
-			_, err = tx.Stmt(insert).Exec(r.key[:], r.payload)
+			_, err = tx.Stmt(insert).Exec(r.key[:], r.payload) //nolint:sqlclosecheck // closed with the transaction
 		}
 	}
 	if err == nil {

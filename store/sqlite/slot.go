@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"closeloop/conversions"
@@ -138,11 +139,8 @@ func heldSecond(it conversions.Item, held []slotKey) (time.Time, bool) {
 	}
 	for n := range maxMoves {
 		at := it.At.Add(time.Duration(n) * time.Second)
-		key := keyOf(it, at)
-		for _, h := range held {
-			if h == key {
-				return at, true
-			}
+		if slices.Contains(held, keyOf(it, at)) {
+			return at, true
 		}
 	}
 	return time.Time{}, false

@@ -64,7 +64,7 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writes.close())
 	}
-	return &Store{writes: writes, reads: reads, ingest: startIngest(writes)}, nil
+	return &Store{writes: writes, reads: reads, ingest: startIngest(writes)}, nil //nolint:contextcheck // the group commit outlives the call that opened the store
 }
 
 // Close waits for the deliveries that were taken, commits them, and closes

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 
-	sqlite3 "modernc.org/sqlite"
-	lib "modernc.org/sqlite/lib"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // busyTries is how often a write asks for the lock; each waits busyTimeout.
@@ -118,7 +118,7 @@ func (t tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 }
 
 func (t tx) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	s, err := t.stmt(ctx, text)
+	s, err := t.stmt(ctx, text) //nolint:sqlclosecheck // kept; closed with the connection
 	if err != nil {
 		return nil, err
 	}
@@ -132,11 +132,11 @@ func (t tx) changed(ctx context.Context, text string, args ...any) (int, error) 
 		return 0, err
 	}
 	n, err := res.RowsAffected()
-	return int(n), err //nolint:wrapcheck // every caller says what it was doing
+	return int(n), err
 }
 
 func (t tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	s, err := t.stmt(ctx, text)
+	s, err := t.stmt(ctx, text) //nolint:sqlclosecheck // kept; closed with the connection
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (t tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, err
 
 // one scans the only row of a query; sql.ErrNoRows if there is none.
 func (t tx) one(ctx context.Context, dest []any, text string, args ...any) error {
-	s, err := t.stmt(ctx, text)
+	s, err := t.stmt(ctx, text) //nolint:sqlclosecheck // kept; closed with the connection
 	if err != nil {
 		return err
 	}
@@ -163,19 +163,19 @@ func patiently(ctx context.Context, f func() error) error {
 
 // code is SQLite's primary result code behind an error, or 0.
 func code(err error) int {
-	if e, ok := errors.AsType[*sqlite3.Error](err); ok {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code() & 0xff
 	}
 	return 0
 }
 
-func busy(err error) bool { return code(err) == lib.SQLITE_BUSY }
+func busy(err error) bool { return code(err) == sqlite3.SQLITE_BUSY }
 
 // itsOwnFault reports whether a statement failed because of what it wrote, so
 // that others in the same transaction would have gone through.
 func itsOwnFault(err error) bool {
 	switch code(err) {
-	case lib.SQLITE_CONSTRAINT, lib.SQLITE_TOOBIG, lib.SQLITE_MISMATCH, lib.SQLITE_RANGE:
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE:
 		return true
 	default:
 		return false

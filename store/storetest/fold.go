@@ -97,10 +97,10 @@ func foreignEntries(w *world) {
 	r := w.booked("L1")[0]
 	lease, err := w.s.Acquire(w.Context(), "other", "the case", w.now)
 	w.must(err)
-	close := conversions.Entry{Row: r.ID, Kind: conversions.EntryClosed, At: w.now, Reason: conversions.ReasonExpired}
+	late := conversions.Entry{Row: r.ID, Kind: conversions.EntryClosed, At: w.now, Reason: conversions.ReasonExpired}
 	for _, named := range []conversions.AccountID{account, "other"} {
-		close.Account = named
-		if err := w.s.Record(w.Context(), lease, []conversions.Entry{close}); err == nil {
+		late.Account = named
+		if err := w.s.Record(w.Context(), lease, []conversions.Entry{late}); err == nil {
 			w.Errorf("Record of account %s on a row of %s under the lease of other: no error", named, account)
 		}
 	}

@@ -97,7 +97,7 @@ func playCount(ctx context.Context, s counter) error {
 		}
 		fmt.Fprintln(os.Stdout, n)
 	}
-	return in.Err() //nolint:wrapcheck // printed by play
+	return in.Err()
 }
 
 // process is a second process playing a part.

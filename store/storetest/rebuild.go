@@ -126,10 +126,15 @@ func (l *life) answer() {
 
 func (l *life) verdict() conversions.Answer {
 	answers := []conversions.Answer{
-		{Verdict: conversions.Done}, {Verdict: conversions.Done}, {Verdict: conversions.Retry, Counts: true, Code: "x.y"},
-		{Verdict: conversions.Later, Wait: time.Hour}, {Verdict: conversions.Refused, Unmatched: true, Sentence: "No."},
-		{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID}, {Verdict: conversions.AlreadyThere, By: conversions.ByClickTime},
-		{Verdict: conversions.FixBatch}, {Verdict: conversions.Pause, Scope: conversions.ScopeAction, Others: []string{"a.b"}},
+		{Verdict: conversions.Done},
+		{Verdict: conversions.Done},
+		{Verdict: conversions.Retry, Counts: true, Code: "x.y"},
+		{Verdict: conversions.Later, Wait: time.Hour},
+		{Verdict: conversions.Refused, Unmatched: true, Sentence: "No."},
+		{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID},
+		{Verdict: conversions.AlreadyThere, By: conversions.ByClickTime},
+		{Verdict: conversions.FixBatch},
+		{Verdict: conversions.Pause, Scope: conversions.ScopeAction, Others: []string{"a.b"}},
 	}
 	return answers[l.pick("verdict", len(answers))]
 }

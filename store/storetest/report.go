@@ -37,8 +37,11 @@ func filters(w *world) {
 		{"by state done", conversions.Filter{State: conversions.StateDone}, []string{"done booked"}},
 		{"by state sending", conversions.Filter{State: conversions.StateSending}, []string{"flying booked"}},
 		{"by state waiting", conversions.Filter{State: conversions.StateWaiting}, []string{"no click booked"}},
-		{"by state queued", conversions.Filter{Account: account, State: conversions.StateQueued},
-			[]string{"queued booked", "quote quoted", "queued quoted", "early booked"}},
+		{
+			"by state queued",
+			conversions.Filter{Account: account, State: conversions.StateQueued},
+			[]string{"queued booked", "quote quoted", "queued quoted", "early booked"},
+		},
 		{"by stage", conversions.Filter{Stage: conversions.StageQuoted}, []string{"quote quoted", "queued quoted"}},
 		{"by lead", conversions.Filter{Account: account, Lead: "queued"}, []string{"queued booked", "queued quoted"}},
 		{"by click id", conversions.Filter{ClickID: click("early")}, []string{"early booked"}},
@@ -194,8 +197,10 @@ func historyWhole(w *world) {
 	}
 	w.same("entries", []conversions.EntryKind{"decided", "decided", "answered"}, kinds)
 	w.same("batches", []conversions.BatchRecord{
-		{ID: first.ID, Account: account, Run: "run", Target: first.Target, Created: first.Created, SentAt: first.Created.Add(time.Minute),
-			Attempts: 2, Rows: 2, JobID: 42, RequestID: "request", Settled: first.Created.Add(time.Minute), Call: &call},
+		{
+			ID: first.ID, Account: account, Run: "run", Target: first.Target, Created: first.Created, SentAt: first.Created.Add(time.Minute),
+			Attempts: 2, Rows: 2, JobID: 42, RequestID: "request", Settled: first.Created.Add(time.Minute), Call: &call,
+		},
 		{ID: second.ID, Account: account, Run: "run", Target: second.Target, Created: w.now, SentAt: w.now, Attempts: 1, Rows: 1},
 	}, h.Batches)
 	for _, a := range []conversions.AccountID{account, "other"} {
