@@ -33,7 +33,7 @@ func TestConfigValidate(t *testing.T) {
 		{"path", googleads.Config{Endpoint: "https://googleads.example.com/v25"}, googleads.ErrConfig},
 		{"user in address", googleads.Config{Endpoint: "http://127.0.0.1@example.com:80"}, googleads.ErrConfig},
 		{"no host", googleads.Config{Endpoint: ":443"}, googleads.ErrConfig},
-		{"socket", googleads.Config{Endpoint: "unix:///tmp/socket"}, googleads.ErrConfig},
+		{"socket", googleads.Config{Endpoint: "unix:///run/socket"}, googleads.ErrConfig},
 		{"manager with dashes", googleads.Config{LoginCustomerID: "123-456-7890"}, nil},
 		{"manager too short", googleads.Config{LoginCustomerID: "123-456-789"}, googleads.ErrConfig},
 		{"manager with letters", googleads.Config{LoginCustomerID: "123456789a"}, googleads.ErrConfig},

@@ -220,8 +220,10 @@ func TestUploadFailedCall(t *testing.T) {
 		},
 		{"quota", sandbox.Fault{Kind: sandbox.FaultQuota}, later("QuotaError.RESOURCE_EXHAUSTED", time.Hour), false},
 		{
-			"sent too fast", sandbox.Fault{Kind: sandbox.FaultError, Family: "quota_error", Number: 4, RetryDelay: sandbox.Duration(time.Minute)},
-			conversions.Answer{Code: "QuotaError.RESOURCE_TEMPORARILY_EXHAUSTED", Verdict: conversions.Retry, Wait: time.Minute}, false,
+			"sent too fast",
+			sandbox.Fault{Kind: sandbox.FaultError, Family: "quota_error", Number: 4, RetryDelay: sandbox.Duration(time.Minute)},
+			conversions.Answer{Code: "QuotaError.RESOURCE_TEMPORARILY_EXHAUSTED", Verdict: conversions.Retry, Wait: time.Minute},
+			false,
 		},
 		{
 			"no permission",
