@@ -17,7 +17,7 @@ func (r Row) Decide(w Want, events []Event, now time.Time) (Entry, bool) {
 	if r.sent() {
 		w.At, w.Due = r.Want.At, r.Want.Due // fixed when first sent
 	}
-	if r.Version > 0 && r.Want.same(w, r.sent()) {
+	if r.Version > 0 && (r.Want.same(w, r.sent()) || r.onlyRulesChanged(w)) {
 		return Entry{}, false
 	}
 	e := Entry{
@@ -29,6 +29,13 @@ func (r Row) Decide(w Want, events []Event, now time.Time) (Entry, bool) {
 		e.Key = &key
 	}
 	return e, true
+}
+
+// onlyRulesChanged reports whether a row that was sent would change although
+// no new tag, amount or consent asks for it: rules of today apply to what was
+// never sent.
+func (r Row) onlyRulesChanged(w Want) bool {
+	return r.sent() && w.Tag == r.Want.Tag && w.ValueEvent == r.Want.ValueEvent && w.Consent == r.Want.Consent
 }
 
 // sent reports whether Google may know the row.

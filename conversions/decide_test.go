@@ -264,3 +264,23 @@ func TestDecideFollowsTheClocksOfWhatWasNeverSent(t *testing.T) {
 		})
 	}
 }
+
+func TestDecideLeavesWhatWasSentToTheRulesOfItsDay(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 25, 12, 0, 0, 0, time.UTC)
+	want := conversions.Want{Stage: conversions.StageBooked, Wanted: true, Tag: 7, ValueEvent: 7, Value: conversions.AmountOf(100), At: at}
+	sent := conversions.Row{
+		ID: 1, Version: 1, Want: want,
+		Known: conversions.Known{Status: conversions.KnownThere, Value: conversions.AmountOf(100), At: at},
+	}
+	byRule := want
+	byRule.Value = conversions.AmountOf(50)
+	if e, changed := sent.Decide(byRule, nil, at); changed {
+		t.Errorf("a share that changed restates what was sent: %+v", e)
+	}
+	byTag := byRule
+	byTag.Tag, byTag.ValueEvent = 9, 9
+	if _, changed := sent.Decide(byTag, nil, at); !changed {
+		t.Error("a new tag with another value changes nothing")
+	}
+}

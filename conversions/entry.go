@@ -193,6 +193,6 @@ func (r *Row) testedBy(e Entry) {
 	case Done, Refused, AlreadyThere:
 		r.Tested = e.Version
 	case Retry, Later, FixBatch, Pause:
-		r.Tries++
+		r.again(e)
 	}
 }

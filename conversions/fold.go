@@ -19,8 +19,8 @@ func Fold(events []Event, rules Rules, match Matcher) []Want {
 	}
 	var wants []Want
 	for _, stage := range Stages() {
-		if s := l.stage(stage); s.ever {
-			wants = append(wants, l.want(stage, *s))
+		if s := l.standing(stage); s.ever {
+			wants = append(wants, l.want(stage, s))
 		}
 	}
 	return wants
@@ -57,21 +57,15 @@ func (l *lead) stage(s Stage) *standing {
 // tag takes the i-th event into account.
 func (l *lead) tag(i int) {
 	e := l.events[i]
-	if e.Outcome == "" {
-		return
-	}
-	for _, s := range Stages() {
-		if _, _, ok := e.Amounts.Pick(l.rules.Stages[s].valueOrder()); ok {
-			l.stage(s).newest = i + 1
-		}
-	}
 	switch e.Outcome {
 	case OutcomeBooked:
+		l.amounts(i, e)
 		l.booked.enter(i, e)
-		if l.rules.OnBooked == RetractQuote {
-			l.quoted.leave(i, e)
-		}
 	case OutcomeQuoted:
+		l.amounts(i, e)
+		if l.taken() {
+			l.quoted.present = false // it was taken back; this one begins anew
+		}
 		l.quoted.enter(i, e)
 		l.booked.leave(i, e)
 	case OutcomeSpam, OutcomeWrongNumber:
@@ -80,9 +74,33 @@ func (l *lead) tag(i int) {
 	case OutcomeNotInterested:
 		l.booked.leave(i, e)
 	case OutcomeFollowUp, OutcomeNoAnswer, OutcomeOther:
-		// They say nothing about what was earned; neither do unknown tags.
+		// They say nothing about what was earned; nor do unknown tags, or none.
 	}
 }
+
+// amounts notes for each stage that the i-th event has an amount its rules can
+// use. Only tags of a stage are asked: what the others say changes nothing.
+func (l *lead) amounts(i int, e Event) {
+	for _, s := range Stages() {
+		if _, _, ok := e.Amounts.Pick(l.rules.Stages[s].valueOrder()); ok {
+			l.stage(s).newest = i + 1
+		}
+	}
+}
+
+// standing is where a stage stands after all events. By rule a quote is taken
+// back while the lead is booked; it did happen, so it counts again if the
+// booking falls through.
+func (l *lead) standing(stage Stage) standing {
+	s := *l.stage(stage)
+	if stage == StageQuoted && s.present && l.taken() {
+		s.present, s.tag, s.outcome = false, l.booked.tag, OutcomeBooked
+	}
+	return s
+}
+
+// taken reports whether a booking takes the quote back.
+func (l *lead) taken() bool { return l.booked.present && l.rules.OnBooked == RetractQuote }
 
 func (s *standing) enter(i int, e Event) {
 	if !s.present {

@@ -194,3 +194,30 @@ func TestFoldWaitsForAClick(t *testing.T) {
 		})
 	}
 }
+
+func TestFoldTakesNoAmountFromTagsOfNoStage(t *testing.T) {
+	t.Parallel()
+	for _, neutral := range []conversions.Outcome{conversions.OutcomeFollowUp, conversions.OutcomeSpam, "callback"} {
+		t.Run(string(neutral), func(t *testing.T) {
+			t.Parallel()
+			cents := conversions.Cents(70000)
+			tag := func(hour int, o conversions.Outcome, amount *conversions.Cents) conversions.Event {
+				at := time.Date(2026, 3, 25, hour, 0, 0, 0, time.UTC)
+				return conversions.Event{
+					Seq: int64(hour), Lead: "42", Source: "s", At: at, Received: at,
+					Outcome: o, Amounts: conversions.Amounts{Actual: amount},
+				}
+			}
+			rules := conversions.Rules{Stages: map[conversions.Stage]conversions.StageRules{
+				conversions.StageBooked: {Action: "1", Share: conversions.Whole},
+			}}
+			none := func([]conversions.Event, int) conversions.Match { return conversions.Match{} }
+			wants := conversions.Fold([]conversions.Event{
+				tag(1, neutral, &cents), tag(2, conversions.OutcomeBooked, nil),
+			}, rules, none)
+			if len(wants) != 1 || wants[0].Value.Known || wants[0].Reason != conversions.ReasonNoValue {
+				t.Errorf("a booking without an amount after %s with one: %+v, want no value", neutral, wants)
+			}
+		})
+	}
+}

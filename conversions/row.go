@@ -123,7 +123,7 @@ type Row struct {
 // Next returns the operation that would make Google hold what we want, or
 // OpNone. It says nothing about when.
 func (r Row) Next() Operation {
-	if r.Closed != "" || r.Counted >= MaxCounted {
+	if r.Closed != "" || r.stuck() {
 		return OpNone
 	}
 	switch r.Known.Status {
@@ -150,12 +150,18 @@ func (r Row) change() Operation {
 		return OpRetract
 	case !r.Want.Wanted:
 		return OpNone // only a withdrawal takes back what was sent
+	case !r.Want.Value.Known:
+		return OpNone // there is no value to restate it to
 	case r.Known.Status == KnownThereValue, r.Known.Value != r.Want.Value:
 		return OpRestate
 	default:
 		return OpNone
 	}
 }
+
+// stuck reports whether a person must decide: answers counted against the row
+// too often. What was never sent and is no longer wanted needs nobody.
+func (r Row) stuck() bool { return r.Counted >= MaxCounted && (r.Want.Wanted || r.sent()) }
 
 func (r Row) tested() bool { return r.Want.Test && r.Tested == r.Version }
 
@@ -180,7 +186,7 @@ func (r *Row) standing() (State, Reason, time.Time) {
 		return StateQueued, "", later(r.Want.Due, r.NotBefore)
 	case op != OpNone:
 		return StateChangeDue, r.Want.Reason, time.Time{}
-	case r.Counted >= MaxCounted:
+	case r.stuck():
 		return StatePerson, ReasonNeedsPerson, time.Time{}
 	case r.Closed == ReasonExpired:
 		return StateExpired, r.Closed, time.Time{}
