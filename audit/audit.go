@@ -35,16 +35,16 @@ type Query struct {
 	// Now is the time at which due times are judged.
 	Now time.Time
 	// Zones are the accounts' time zones for display; UTC where missing.
-	// Modes are their modes, Sources the accounts of the configured source
-	// keys: rows of another account or source are orphaned. Nil when there is
-	// no configuration.
+	// Modes are the modes of all configured accounts, Sources the accounts of
+	// the configured source keys: rows of another account or source are
+	// orphaned. Nil when there is no configuration.
 	Zones   map[conversions.AccountID]*time.Location
 	Modes   map[conversions.AccountID]conversions.Mode
 	Sources map[string]conversions.AccountID
 }
 
-// orphaned reports whether a row's account or source is not configured any
-// more, so that nothing will send it.
+// orphaned reports whether a row's account is not configured any more, so that
+// nothing sends it, or its source does not belong to that account any more.
 func (q Query) orphaned(k conversions.Key) bool {
 	return q.Sources != nil && q.Sources[k.Source] != k.Account
 }
@@ -88,11 +88,13 @@ type Result struct {
 	Data   any
 }
 
-// Table is a title, column names and cells. Notes stand below the table and
+// Table is a title, column names and cells. Numbers are the indexes of columns
+// that are aligned right, in increasing order. Notes stand below the table and
 // are left out of CSV.
 type Table struct {
 	Title   string
 	Columns []string
 	Rows    [][]string
+	Numbers []int
 	Notes   []string
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"closeloop/conversions"
@@ -10,6 +11,24 @@ import (
 // explain says why a row stands where it stands, or when it will be sent, in
 // words for a marketer.
 func explain(r conversions.Row, q Query, paused []conversions.Paused) string {
+	text := explainState(r, q, paused)
+	if !q.orphaned(r.Key) {
+		return text
+	}
+	if _, configured := q.Modes[r.Key.Account]; configured {
+		return text + " Orphaned: in the configuration its source does not belong to this account any more; what is queued is still sent."
+	}
+	orphaned := "Orphaned: its account is not in the configuration any more, so nothing is sent for it."
+	switch r.State {
+	case conversions.StateQueued, conversions.StateWaiting, conversions.StateSending:
+		return orphaned // what else would be said does not come about
+	case conversions.StateDone, conversions.StateTested, conversions.StateChangeDue, conversions.StateSkipped,
+		conversions.StateRefused, conversions.StateExpired, conversions.StateRetracted, conversions.StatePerson:
+	}
+	return text + " " + orphaned
+}
+
+func explainState(r conversions.Row, q Query, paused []conversions.Paused) string {
 	switch r.State {
 	case conversions.StateDone:
 		return explainDone(r)
@@ -20,16 +39,25 @@ func explain(r conversions.Row, q Query, paused []conversions.Paused) string {
 	case conversions.StateWaiting:
 		return r.Want.Reason.Sentence() + " Waiting until " + q.stamp(r.Key.Account, r.Want.WaitUntil) + "."
 	case conversions.StateTested:
-		return "Valid, but not sent: the account is in test mode."
+		return "Google found nothing wrong with it. It was only checked, not sent: the account was in test mode."
 	case conversions.StateChangeDue:
 		return explainChange(r)
 	case conversions.StateRefused:
-		return answerSentence(r, r.Reason.Sentence())
-	case conversions.StateSkipped, conversions.StateExpired, conversions.StateRetracted, conversions.StatePerson:
+		return explainRefused(r)
+	case conversions.StatePerson:
+		return r.Reason.Sentence() + " Last: " + answerSentence(r, "no answer.")
+	case conversions.StateSkipped, conversions.StateExpired, conversions.StateRetracted:
 		return r.Reason.Sentence()
 	default:
 		return ""
 	}
+}
+
+func explainRefused(r conversions.Row) string {
+	if r.Reason == conversions.ReasonForeign && r.Last != nil {
+		return withCode(conversions.Answer{Sentence: r.Reason.Sentence(), Code: r.Last.Code})
+	}
+	return answerSentence(r, r.Reason.Sentence())
 }
 
 func explainDone(r conversions.Row) string {
@@ -40,19 +68,27 @@ func explainDone(r conversions.Row) string {
 }
 
 func explainQueued(r conversions.Row, q Query, paused []conversions.Paused) string {
-	for _, p := range paused {
-		if p.Account == r.Key.Account && (p.Action == "" || p.Action == r.Want.Action) {
-			return "Waiting: sending is paused. " + p.Answer.Sentence
-		}
+	if p := pauseOf(r, paused); p != nil {
+		return "Sending is paused: " + withCode(p.Answer) + " Tried again at " + q.stamp(r.Key.Account, p.ProbeAt) + "."
 	}
 	text := "Due now; sent by the next run."
 	if r.Due.After(q.Now) {
 		text = "Due " + q.stamp(r.Key.Account, r.Due) + ", " + whyLater(r) + "."
 	}
 	if r.Last != nil && r.Last.Verdict != conversions.Done {
-		text = answerSentence(r, "") + " " + text
+		text = strings.TrimSpace(answerSentence(r, "") + " " + text)
 	}
 	return text
+}
+
+// pauseOf returns the pause that holds a queued row up, if one does.
+func pauseOf(r conversions.Row, paused []conversions.Paused) *conversions.Paused {
+	for i, p := range paused {
+		if r.State == conversions.StateQueued && p.Account == r.Key.Account && (p.Action == "" || p.Action == r.Want.Action) {
+			return &paused[i]
+		}
+	}
+	return nil
 }
 
 // whyLater names the clock that decides.
@@ -64,24 +100,36 @@ func whyLater(r conversions.Row) string {
 }
 
 func explainChange(r conversions.Row) string {
-	switch r.Next() {
-	case conversions.OpRetract:
+	switch op := r.Next(); {
+	case op == conversions.OpRetract && r.Known.Status == conversions.KnownUnanswered:
+		return "It was sent, no answer came, and meanwhile it is no longer wanted: it has to be retracted in case Google holds it. " +
+			"This version does not send retractions."
+	case op == conversions.OpRetract:
 		return "Google holds it, but a later tag took the outcome back: it has to be retracted. This version does not send retractions."
-	case conversions.OpRestate:
+	case op == conversions.OpRestate:
 		return fmt.Sprintf("Google holds %s, wanted is %s: it has to be restated. This version does not send restatements.",
-			holds(r), r.Want.Value)
-	case conversions.OpNone, conversions.OpUpload:
-		return ""
+			holds(r), wants(r))
 	default:
 		return ""
 	}
 }
 
 func holds(r conversions.Row) string {
-	if r.Known.Status == conversions.KnownThereValue {
+	switch {
+	case r.Known.Status == conversions.KnownThereValue:
 		return "an unknown value"
+	case !r.Known.Value.Known:
+		return "the action's default value"
+	default:
+		return r.Known.Value.String() + " " + r.Known.Currency
 	}
-	return r.Known.Value.String()
+}
+
+func wants(r conversions.Row) string {
+	if !r.Want.Value.Known {
+		return "the action's default value"
+	}
+	return r.Want.Value.String() + " " + r.Want.Currency
 }
 
 // answerSentence is what the last answer said, with its code.
@@ -89,32 +137,31 @@ func answerSentence(r conversions.Row, otherwise string) string {
 	if r.Last == nil || r.Last.Sentence == "" {
 		return otherwise
 	}
-	text := r.Last.Sentence
-	if r.Last.Code != "" {
-		text += " (" + r.Last.Code + ")"
-	}
-	return text
+	return withCode(*r.Last)
 }
 
-// money renders an amount with its currency.
-func money(a conversions.Amount, currency string) string {
+// withCode is an answer's sentence, with its code before the full stop.
+func withCode(a conversions.Answer) string {
+	if a.Code == "" {
+		return a.Sentence
+	}
+	return strings.TrimSuffix(a.Sentence, ".") + " (" + a.Code + ")."
+}
+
+// major renders an amount in major units, empty if there is none.
+func major(a conversions.Amount) string {
 	if !a.Known {
 		return ""
 	}
-	return a.Cents.String() + " " + currency
+	return a.Cents.String()
 }
 
 // known renders what Google is known to hold of a row.
 func known(r conversions.Row) string {
 	switch r.Known.Status {
 	case conversions.KnownThere:
-		if !r.Known.Value.Known {
-			return "default value"
-		}
-		return money(r.Known.Value, r.Known.Currency)
-	case conversions.KnownThereValue:
-		return "unknown value"
-	case conversions.KnownUnanswered:
+		return r.Known.Value.String()
+	case conversions.KnownThereValue, conversions.KnownUnanswered:
 		return "unknown"
 	case conversions.KnownNothing, conversions.KnownRefused, conversions.KnownRetracted:
 		return ""

@@ -9,33 +9,52 @@ import (
 	"closeloop/conversions"
 )
 
-// Line is one row of the list, as JSON gives it.
+// Line is one row of the list, as JSON gives it. Amounts are exact decimals in
+// major units, "2500.00"; times are RFC 3339 in UTC.
 type Line struct {
-	ID      conversions.RowID     `json:"id"`
+	// ID is the row's number, unique in the store.
+	ID conversions.RowID `json:"id"`
+	// Account is the account's name, Mode its mode in the configuration now.
 	Account conversions.AccountID `json:"account"`
 	Mode    conversions.Mode      `json:"mode,omitempty"`
-	// Orphaned is true when the account or the source is not configured any
-	// more.
-	Orphaned bool               `json:"orphaned,omitempty"`
-	Source   string             `json:"source"`
-	Lead     conversions.LeadID `json:"lead"`
-	Stage    conversions.Stage  `json:"stage"`
-	State    conversions.State  `json:"state"`
-	Reason   conversions.Reason `json:"reason,omitempty"`
-	// Why is the sentence a person reads.
+	// Orphaned is true when the account is not configured any more, so that
+	// nothing sends the row, or the source does not belong to it any more.
+	Orphaned bool `json:"orphaned,omitempty"`
+	// Source is the source's key and Lead its call session id.
+	Source string             `json:"source"`
+	Lead   conversions.LeadID `json:"lead"`
+	// Stage is "booked" or "quoted". State is one of conversions.States, and
+	// Reason a conversions.Reason where the state has one.
+	Stage  conversions.Stage  `json:"stage"`
+	State  conversions.State  `json:"state"`
+	Reason conversions.Reason `json:"reason,omitempty"`
+	// Why is the sentence a person reads, Hint what to do about it, Code
+	// Google's code, of the last answer or of the pause that holds the row up.
 	Why  string `json:"why"`
 	Hint string `json:"hint,omitempty"`
 	Code string `json:"code,omitempty"`
-	// Wanted and Known are amounts in major units, empty for none.
-	Wanted   string     `json:"wanted,omitempty"`
-	Known    string     `json:"known,omitempty"`
-	Currency string     `json:"currency"`
+	// Wanted is true when Google should hold the conversion.
+	Wanted bool `json:"wanted"`
+	// Value is what the outcome is worth, after its share, in Currency; empty
+	// when it has no amount.
+	Value    string `json:"value,omitempty"`
+	Currency string `json:"currency"`
+	// Known is what Google is known to hold: an amount in KnownCurrency,
+	// "default" for the action's default value, "unknown", or empty for
+	// nothing.
+	Known         string `json:"known,omitempty"`
+	KnownCurrency string `json:"known_currency,omitempty"`
+	// At is the conversion time. Due is when the row is looked at next, null
+	// when it is not. Sending stops at Deadline.
 	At       time.Time  `json:"conversion_time"`
 	Due      *time.Time `json:"due,omitempty"`
 	Deadline time.Time  `json:"deadline"`
 	OrderID  string     `json:"order_id"`
-	Click    string     `json:"click,omitempty"` // the kind of click id and how it was matched
-	Damage   string     `json:"click_warning,omitempty"`
+	// ClickKind is "gclid", "gbraid" or "wbraid", ClickRule by what it was
+	// found to belong to the outcome, ClickWarning a suspected damage.
+	ClickKind    conversions.ClickKind `json:"click_kind,omitempty"`
+	ClickRule    conversions.MatchRule `json:"click_rule,omitempty"`
+	ClickWarning string                `json:"click_warning,omitempty"`
 }
 
 func list() Report {
@@ -58,8 +77,8 @@ func runList(ctx context.Context, r Reader, q Query) (Result, error) {
 	}
 	lines := make([]Line, len(rows))
 	t := Table{Columns: []string{
-		"id", "account", "lead", "stage", "state", "wanted", "at google", "conversion time", "why",
-	}}
+		"id", "account", "lead", "stage", "state", "value", "at google", "currency", "conversion time", "why",
+	}, Numbers: []int{0, 5, 6}}
 	for i, row := range rows {
 		lines[i] = line(row, q, paused)
 		t.Rows = append(t.Rows, lines[i].cells(q))
@@ -77,35 +96,53 @@ func line(row conversions.Row, q Query, paused []conversions.Paused) Line {
 		Orphaned: q.orphaned(row.Key),
 		Source:   row.Key.Source, Lead: row.Key.Lead, Stage: row.Key.Stage,
 		State: row.State, Reason: row.Reason, Why: explain(row, q, paused),
-		Wanted: wanted(row), Known: known(row), Currency: row.Want.Currency,
+		Wanted: row.Want.Wanted, Value: major(row.Want.Value), Currency: row.Want.Currency,
+		Known: known(row), KnownCurrency: row.Known.Currency,
 		At: row.Want.At, Due: nullTime(row.Due), Deadline: row.Want.Deadline, OrderID: row.OrderID,
-		Damage: row.Want.Click.Damage,
+		ClickKind: row.Want.Click.Kind, ClickRule: row.Want.Click.Rule, ClickWarning: row.Want.Click.Damage,
 	}
-	if !row.Want.Click.IsZero() {
-		l.Click = string(row.Want.Click.Kind) + " by " + string(row.Want.Click.Rule)
+	if row.Want.Reason == conversions.ReasonNoAction {
+		l.Value = "" // without rules for the stage nobody knows its share
 	}
-	if row.Last != nil && row.State != conversions.StateDone {
-		l.Code, l.Hint = row.Last.Code, row.Last.Hint
+	if l.Known == "" {
+		l.KnownCurrency = ""
+	}
+	if a := blamed(row, paused); a != nil {
+		l.Code, l.Hint = a.Code, a.Hint
 	}
 	return l
 }
 
-func wanted(row conversions.Row) string {
-	if !row.Want.Value.Known {
-		return ""
+// blamed is the answer that keeps a row from being done, if one does.
+func blamed(row conversions.Row, paused []conversions.Paused) *conversions.Answer {
+	if p := pauseOf(row, paused); p != nil {
+		return &p.Answer
 	}
-	return row.Want.Value.Cents.String() + " " + row.Want.Currency
+	switch row.State {
+	case conversions.StateQueued, conversions.StateRefused, conversions.StatePerson:
+		if row.Last != nil && row.Last.Verdict != conversions.Done {
+			return row.Last
+		}
+	case conversions.StateDone, conversions.StateSending, conversions.StateWaiting, conversions.StateTested,
+		conversions.StateChangeDue, conversions.StateSkipped, conversions.StateExpired, conversions.StateRetracted:
+	}
+	return nil
 }
 
 func (l Line) cells(q Query) []string {
-	account := string(l.Account)
-	if l.Orphaned {
-		account += " (orphaned)"
-	}
 	return []string{
-		strconv.FormatInt(int64(l.ID), 10), account, string(l.Lead), string(l.Stage), string(l.State),
-		l.Wanted, l.Known, q.stamp(l.Account, l.At), l.Why,
+		strconv.FormatInt(int64(l.ID), 10), string(l.Account), string(l.Lead), string(l.Stage), string(l.State),
+		l.Value, l.atGoogle(), l.Currency, q.stamp(l.Account, l.At), l.Why,
 	}
+}
+
+// atGoogle is what Google holds, with its currency only where that is not the
+// row's.
+func (l Line) atGoogle() string {
+	if l.KnownCurrency == "" || l.KnownCurrency == l.Currency {
+		return l.Known
+	}
+	return l.Known + " " + l.KnownCurrency
 }
 
 // allPauses reads the pauses of every account among the rows.
@@ -133,7 +170,7 @@ func modeNotes(q Query, rows []conversions.Row) []string {
 	for _, row := range rows {
 		a := row.Key.Account
 		if !seen[a] && q.Modes[a] == conversions.ModeTest {
-			notes = append(notes, fmt.Sprintf("Account %s is in test mode: nothing is really sent.", a))
+			notes = append(notes, testNote(a))
 		}
 		seen[a] = true
 	}

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Format is how a report is written.
@@ -38,14 +40,41 @@ func Write(w io.Writer, res Result, f Format) error {
 }
 
 func writeJSON(w io.Writer, res Result) error {
-	enc := json.NewEncoder(w)
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(res.Data); err != nil {
+	err := enc.Encode(res.Data)
+	if err == nil {
+		_, err = io.WriteString(w, escapeControls(b.String()))
+	}
+	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
 }
+
+// escapeControls escapes what encoding/json leaves as it is and a terminal
+// would obey: DEL, the controls from 0x80 on, changes of text direction.
+// Outside strings JSON has none of these.
+func escapeControls(text string) string {
+	if strings.IndexFunc(text, obeyed) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if !obeyed(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.String()
+}
+
+func obeyed(r rune) bool { return r > '~' && !unicode.IsPrint(r) }
 
 func writeTables(w io.Writer, res Result) error {
 	for i, t := range res.Tables {
@@ -67,30 +96,49 @@ func writeTable(w io.Writer, t Table) error {
 		b.WriteString(t.Title + "\n")
 	}
 	if len(t.Rows) > 0 {
-		tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-		if strings.Join(t.Columns, "") != "" {
-			writeCells(tw, t.Columns)
-		}
-		for _, row := range t.Rows {
-			writeCells(tw, row)
-		}
-		if err := tw.Flush(); err != nil {
-			return err //nolint:wrapcheck // wrapped by Write
-		}
+		t.align(&b)
 	}
 	for _, n := range t.Notes {
-		b.WriteString(n + "\n")
+		b.WriteString(printable(n) + "\n")
 	}
-	_, err := io.WriteString(w, trimLines(b.String()))
+	_, err := io.WriteString(w, b.String())
 	return err //nolint:wrapcheck // wrapped by Write
 }
 
-func writeCells(w io.Writer, cells []string) {
-	clean := make([]string, len(cells))
-	for i, c := range cells {
-		clean[i] = printable(c)
+// gap stands between columns.
+const gap = "  "
+
+// align writes the cells in columns, numbers to the right.
+func (t Table) align(b *strings.Builder) {
+	var lines [][]string
+	if strings.Join(t.Columns, "") != "" {
+		lines = append(lines, t.Columns)
 	}
-	_, _ = io.WriteString(w, strings.Join(clean, "\t")+"\n") // a tabwriter over a Builder cannot fail before Flush
+	for _, row := range t.Rows {
+		clean := make([]string, len(row))
+		for i, c := range row {
+			clean[i] = printable(c)
+		}
+		lines = append(lines, clean)
+	}
+	widths := make([]int, len(t.Columns))
+	for _, line := range lines {
+		for i, c := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	for _, line := range lines {
+		cells := make([]string, len(line))
+		for i, c := range line {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
+			if slices.Contains(t.Numbers, i) {
+				cells[i] = pad + c
+			} else {
+				cells[i] = c + pad
+			}
+		}
+		b.WriteString(strings.TrimRight(strings.Join(cells, gap), " ") + "\n")
+	}
 }
 
 // printable keeps a terminal safe from what a sender may have put into an id.
@@ -101,15 +149,6 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// trimLines takes the padding off the ends of lines.
-func trimLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, l := range lines {
-		lines[i] = strings.TrimRight(l, " ")
-	}
-	return strings.Join(lines, "\n")
 }
 
 // writeCSV writes the last table, which is the report's list; a report of
@@ -126,7 +165,7 @@ func writeCSV(w io.Writer, res Result) error {
 	for _, row := range t.Rows {
 		safe := make([]string, len(row))
 		for i, c := range row {
-			safe[i] = inert(c)
+			safe[i] = inert(printable(c))
 		}
 		if err := cw.Write(safe); err != nil {
 			return fmt.Errorf("write report: %w", err)
@@ -139,9 +178,10 @@ func writeCSV(w io.Writer, res Result) error {
 	return nil
 }
 
-// inert keeps a spreadsheet from taking a sender's text for a formula.
+// inert keeps a spreadsheet from taking a sender's text for a formula. Tabs and
+// line breaks, which spreadsheets skip, are gone already.
 func inert(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
 		return "'" + s
 	}
 	return s

@@ -15,12 +15,16 @@ import (
 
 // Step is one line of a row's history.
 type Step struct {
-	At   time.Time `json:"at"`
-	What string    `json:"what"` // received, decided, sent, answered, tested, closed, unanswered
-	Text string    `json:"text"`
-	// Entry or Event is the ledger's or the log's sequence number.
-	Entry     int64               `json:"entry,omitempty"`
-	Event     int64               `json:"event,omitempty"`
+	// At is when it happened; of a request, when it was first sent.
+	At time.Time `json:"at"`
+	// What is received, decided, sent, answered, tested, closed or unanswered;
+	// Text says it in words.
+	What string `json:"what"`
+	Text string `json:"text"`
+	// Entry is the ledger's, Event the log's sequence number.
+	Entry int64 `json:"entry,omitempty"`
+	Event int64 `json:"event,omitempty"`
+	// Batch is the request, RequestID and JobID are Google's names for it.
 	Batch     conversions.BatchID `json:"batch,omitempty"`
 	RequestID string              `json:"request_id,omitempty"`
 	JobID     int64               `json:"job_id,omitempty"`
@@ -29,8 +33,10 @@ type Step struct {
 // Shown is the report on one row as JSON gives it.
 type Shown struct {
 	Line
-	Version int64  `json:"version"`
-	Steps   []Step `json:"history"`
+	// Version grows with every decision on the row.
+	Version int64 `json:"version"`
+	// Steps are in the order in which they happened.
+	Steps []Step `json:"history"`
 }
 
 func show() Report {
@@ -78,6 +84,9 @@ func find(ctx context.Context, r Reader, q Query) (conversions.History, error) {
 }
 
 func findByOrder(ctx context.Context, r Reader, q Query) (conversions.History, error) {
+	if q.Subject == "" { // to the filter that would be every order id
+		return conversions.History{}, fmt.Errorf("row %q: %w", "", conversions.ErrNotFound)
+	}
 	rows, err := r.List(ctx, conversions.Filter{Account: q.Filter.Account, OrderID: q.Subject, Limit: 1})
 	if err != nil {
 		return conversions.History{}, fmt.Errorf("look up order id: %w", err)
@@ -99,7 +108,7 @@ func wrap(err error) error {
 // steps puts events, decisions, requests and answers in the order in which
 // they happened.
 func steps(h conversions.History, q Query) []Step {
-	var ss []Step
+	ss := []Step{}
 	for _, e := range conversions.FlagReused(h.Events) {
 		ss = append(ss, Step{At: e.Received, What: "received", Text: eventText(e, q, h.Row.Key.Account), Event: e.Seq})
 	}
@@ -125,14 +134,36 @@ func rank(what string) int {
 }
 
 func sentStep(b conversions.BatchRecord) Step {
-	text := fmt.Sprintf("batch of %d to customer %s through %s", b.Rows, b.Target.Customer, b.Target.API)
+	text := fmt.Sprintf("in a request of %d %s to customer %s through the %s",
+		b.Rows, plural(b.Rows, "row"), b.Target.Customer, apiName(b.Target.API))
 	if b.Attempts > 1 {
 		text += fmt.Sprintf(", sent %d times", b.Attempts)
 	}
-	if b.Settled.IsZero() {
+	switch {
+	case b.Call != nil:
+		text += "; the call failed: " + withCode(*b.Call)
+	case b.Settled.IsZero():
 		text += "; no answer yet"
 	}
 	return Step{At: b.Created, What: string(conversions.EntrySent), Text: text, Batch: b.ID, RequestID: b.RequestID, JobID: b.JobID}
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return one
+	}
+	return one + "s"
+}
+
+func apiName(a conversions.API) string {
+	switch a {
+	case conversions.APIGoogleAds:
+		return "Google Ads API"
+	case conversions.APIDataManager:
+		return "Data Manager API"
+	default:
+		return string(a)
+	}
 }
 
 func entryStep(e conversions.Entry, h conversions.History, q Query) Step {
@@ -140,8 +171,10 @@ func entryStep(e conversions.Entry, h conversions.History, q Query) Step {
 	switch e.Kind {
 	case conversions.EntryDecided:
 		s.Text = decidedText(e, q, h.Row.Key.Account)
-	case conversions.EntryAnswered, conversions.EntryTested:
+	case conversions.EntryAnswered:
 		s.Text = answeredText(e)
+	case conversions.EntryTested:
+		s.Text = "only checked, nothing is really sent: " + answeredText(e)
 	case conversions.EntryClosed:
 		s.Text = e.Reason.Sentence()
 	case conversions.EntryUnanswered:
@@ -196,17 +229,22 @@ func clickText(c conversions.FoundClick) string {
 	}
 }
 
-// short keeps the ends of an id, enough for a person to compare.
+// short keeps the ends of an id, enough for a person to compare, never all of it.
 func short(id string) string {
-	if len(id) <= 16 {
-		return id
+	if len(id) <= 20 {
+		return id[:len(id)/4] + "…"
 	}
 	return id[:8] + "…" + id[len(id)-6:]
 }
 
 func decidedText(e conversions.Entry, q Query, a conversions.AccountID) string {
 	w := e.Want
-	if !w.Wanted {
+	switch {
+	case w.Waiting():
+		return "not yet: " + w.Reason.Sentence()
+	case w.Reason == conversions.ReasonWithdrawn:
+		return fmt.Sprintf("no longer wanted: the outcome was tagged %s", w.Outcome)
+	case !w.Wanted:
 		return "not to be sent: " + w.Reason.Sentence()
 	}
 	text := "upload " + string(w.Stage)
@@ -215,30 +253,50 @@ func decidedText(e conversions.Entry, q Query, a conversions.AccountID) string {
 	} else {
 		text += " without a value"
 	}
-	text += fmt.Sprintf(", %s by rule %s, conversion time %s, due %s",
-		w.Click.Kind, w.Click.Rule, q.stamp(a, w.At), q.stamp(a, w.Due))
+	text += fmt.Sprintf(", %s, conversion time %s, due %s",
+		clickSource(w.Click.Kind, w.Click.Rule), q.stamp(a, w.At), q.stamp(a, w.Due))
+	if w.Test {
+		text += "; test mode: only to be checked"
+	}
 	if e.Revive {
 		text += "; tried again because another click id came"
 	}
 	return text
 }
 
+// clickSource says which click id it is and where it was found.
+func clickSource(kind conversions.ClickKind, rule conversions.MatchRule) string {
+	switch rule {
+	case conversions.MatchOwn:
+		return string(kind) + " of the outcome itself"
+	case conversions.MatchCall:
+		return string(kind) + " of the same call"
+	case conversions.MatchLanding:
+		return string(kind) + " of the call's landing page"
+	default:
+		return string(kind) + " by rule " + string(rule)
+	}
+}
+
 func answeredText(e conversions.Entry) string {
 	text := e.Answer.Verdict.String()
-	if e.Answer.Code != "" {
-		text += " " + e.Answer.Code
-	}
 	if e.Item != nil {
-		text += fmt.Sprintf(": %s of %s %s at %s", e.Item.Op, e.Item.Value, e.Item.Currency,
-			e.Item.At.Format("2006-01-02 15:04:05-07:00"))
+		text += fmt.Sprintf(", for %s at %s", itemValue(*e.Item), e.Item.At.Format("2006-01-02 15:04:05 -07:00"))
 	}
-	if e.Answer.Sentence != "" {
-		text += ". " + e.Answer.Sentence
+	if said := withCode(*e.Answer); said != "" {
+		text += ": " + said
 	}
 	if e.Answer.Hint != "" {
 		text += " Hint: " + e.Answer.Hint
 	}
 	return text
+}
+
+func itemValue(it conversions.Item) string {
+	if !it.Value.Known {
+		return "the action's default value"
+	}
+	return it.Value.String() + " " + it.Currency
 }
 
 func facts(s Shown, q Query) Table {
@@ -249,22 +307,39 @@ func facts(s Shown, q Query) Table {
 		}
 	}
 	add("account", string(s.Account)+modeText(s.Mode))
-	add("source, lead", s.Source+", "+string(s.Lead))
+	add("source", s.Source)
+	add("lead", string(s.Lead))
 	add("stage", string(s.Stage))
 	add("state", string(s.State))
 	add("why", s.Why)
 	add("hint", s.Hint)
-	add("wanted", s.Wanted)
-	add("at google", s.Known)
+	add("value", withCurrency(s.Value, s.Currency))
+	add("at google", withCurrency(s.Known, s.KnownCurrency))
 	add("conversion time", q.stamp(s.Account, s.At))
-	if s.Due != nil {
+	if s.Due != nil && s.State != conversions.StateWaiting {
 		add("due", q.stamp(s.Account, *s.Due))
+		add("deadline", q.stamp(s.Account, s.Deadline))
 	}
-	add("deadline", q.stamp(s.Account, s.Deadline))
-	add("click", s.Click)
-	add("click warning", s.Damage)
+	if s.ClickKind != "" {
+		add("click id", clickSource(s.ClickKind, s.ClickRule))
+	}
+	add("click warning", s.ClickWarning)
 	add("order id", s.OrderID)
 	return t
+}
+
+// withCurrency adds the currency to an amount; what is no amount stays a word.
+func withCurrency(amount, currency string) string {
+	switch amount {
+	case "":
+		return ""
+	case "default":
+		return "the action's default value"
+	case "unknown":
+		return "an unknown value"
+	default:
+		return amount + " " + currency
+	}
 }
 
 func modeText(m conversions.Mode) string {
@@ -275,16 +350,13 @@ func modeText(m conversions.Mode) string {
 }
 
 func historyTable(s Shown, q Query) Table {
-	t := Table{Title: "History", Columns: []string{"when", "what", "details"}}
+	t := Table{Title: "History", Columns: []string{"when", "what", "request id", "job id", "details"}}
 	for _, st := range s.Steps {
-		text := st.Text
-		if st.RequestID != "" {
-			text += ", request id " + st.RequestID
-		}
+		job := ""
 		if st.JobID != 0 {
-			text += ", job id " + strconv.FormatInt(st.JobID, 10)
+			job = strconv.FormatInt(st.JobID, 10)
 		}
-		t.Rows = append(t.Rows, []string{q.stamp(s.Account, st.At), st.What, text})
+		t.Rows = append(t.Rows, []string{q.stamp(s.Account, st.At), st.What, st.RequestID, job, st.Text})
 	}
 	return t
 }
