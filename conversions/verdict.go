@@ -60,6 +60,12 @@ type Identity string
 const (
 	ByOrderID   Identity = "order_id"
 	ByClickTime Identity = "click_and_time"
+	// ByAdjustment: this very adjustment, recognised by its time, is there.
+	ByAdjustment Identity = "adjustment_time"
+	// ByNewerAdjustment: an adjustment with a later time is there, not ours.
+	ByNewerAdjustment Identity = "newer_adjustment"
+	// ByRetraction: the conversion is retracted, whoever did it.
+	ByRetraction Identity = "retraction"
 )
 
 // Scope says what a Pause verdict pauses.
@@ -93,6 +99,9 @@ type Answer struct {
 	// Unmatched is true when Refused means that no click was found: another
 	// click id may revive the row.
 	Unmatched bool `json:"unmatched,omitempty"`
+	// NotFound is true when Google knows no such conversion to adjust: it may
+	// not be processed yet, or never have been there.
+	NotFound bool `json:"not_found,omitempty"`
 	// By says how Google recognised the row; set with AlreadyThere.
 	By Identity `json:"by,omitempty"`
 	// Scope is set with Pause.
