@@ -1,16 +1,11 @@
 package sandbox
 
 import (
-	"math"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/shenzhencenter/google-ads-pb/enums"
 	adserrors "github.com/shenzhencenter/google-ads-pb/errors"
 	"github.com/shenzhencenter/google-ads-pb/services"
-	"golang.org/x/text/currency"
 )
 
 const (
@@ -19,15 +14,12 @@ const (
 	freshness = 6 * time.Hour
 	// oldest is how long after a click Google takes its conversions (Google Ads Help, answer 7012522).
 	oldest = 90 * day
-	// dateTimeLayout is the form of ClickConversion.conversion_date_time, Google Ads API v25.
-	dateTimeLayout = "2006-01-02 15:04:05-07:00"
 )
 
 // row is one conversion on its way through the checks.
 type row struct {
-	index  int
+	findings
 	conv   *services.ClickConversion
-	errs   []*adserrors.GoogleAdsError
 	action *Action   // nil when unknown
 	when   time.Time // zero when unreadable
 	id     clickID   // the identifier that decides; zero when there is none
@@ -38,10 +30,6 @@ type row struct {
 	dropped bool
 }
 
-func (r *row) fail(code *adserrors.ErrorCode, message, trigger string, path ...step) {
-	r.errs = append(r.errs, rowError(r.index, code, message, trigger, path...))
-}
-
 func (r *row) failUpload(code adserrors.ConversionUploadErrorEnum_ConversionUploadError, message string, path ...step) {
 	r.fail(uploadCode(code), message, "", path...)
 }
@@ -50,7 +38,7 @@ func (r *row) failUpload(code adserrors.ConversionUploadErrorEnum_ConversionUplo
 func (c *call) checkRows(convs []*services.ClickConversion) []row {
 	rows := make([]row, len(convs))
 	for i, conv := range convs {
-		rows[i] = row{index: i, conv: conv}
+		rows[i] = row{findings: findings{list: "conversions", index: i}, conv: conv}
 		c.checkRow(&rows[i])
 	}
 	c.checkRepeats(rows)
@@ -80,36 +68,12 @@ func (c *call) checkRow(r *row) {
 	r.keys(c.customer.ID)
 }
 
-// failOnRequest is what a row fault does.
-func (r *row) failOnRequest(f *Fault) {
-	if f.Kind == FaultRowInternal {
-		r.fail(internalCode(), "An internal error has occurred.", "")
-		return
-	}
-	code, err := codeOf(f.Family, f.Number)
-	if err != nil {
-		code = internalCode() // a fault is checked when it is added
-	}
-	r.fail(code, "The sandbox was asked for this error.", "")
-}
-
-var actionName = regexp.MustCompile(`^customers/\d{1,10}/conversionActions/(\d{1,18})$`)
-
 func (c *call) checkAction(r *row) {
 	name, at := r.conv.GetConversionAction(), field("conversion_action")
-	if name == "" {
-		r.fail(requestCode(adserrors.RequestErrorEnum_RESOURCE_NAME_MISSING), "Resource name is missing.", "", at)
-		return
-	}
-	m := actionName.FindStringSubmatch(name)
-	if m == nil {
-		r.fail(requestCode(adserrors.RequestErrorEnum_RESOURCE_NAME_MALFORMED), "Resource name '"+name+"' is malformed.", name, at)
-		return
-	}
-	id, _ := strconv.ParseInt(m[1], 10, 64) // at most 18 digits
-	a := c.customer.action(id)
+	a, named := c.namedAction(&r.findings, name)
 	switch {
-	case a == nil || a.Status != Enabled:
+	case !named: // said by namedAction
+	case a == nil:
 		r.fail(uploadCode(adserrors.ConversionUploadErrorEnum_NO_CONVERSION_ACTION_FOUND),
 			"The conversion action specified was not found or is not available to this account.", name, at)
 	case a.Type != UploadClicks:
@@ -123,102 +87,30 @@ func (c *call) checkAction(r *row) {
 	}
 }
 
-func (c *Customer) action(id int64) *Action {
-	for i := range c.Actions {
-		if c.Actions[i].ID == id {
-			return &c.Actions[i]
-		}
-	}
-	return nil
-}
-
 func (c *call) checkDateTime(r *row) {
-	text, at := r.conv.GetConversionDateTime(), field("conversion_date_time")
-	if r.conv.ConversionDateTime == nil {
-		r.fail(fieldCode(adserrors.FieldErrorEnum_REQUIRED), "The required field was not present.", "", at)
-		return
-	}
-	if !shaped(text) {
-		r.fail(dateCode(adserrors.DateErrorEnum_INVALID_STRING_DATE_TIME_SECONDS_WITH_OFFSET),
-			"The string date time must be in the format 'yyyy-mm-dd hh:mm:ss+|-hh:mm'.", text, at)
-		return
-	}
-	when, err := time.Parse(dateTimeLayout, text)
-	switch {
-	case err != nil:
-		r.fail(dateCode(adserrors.DateErrorEnum_INVALID_FIELD_VALUES_IN_DATE_TIME),
-			"Given field values do not constitute a valid date time.", text, at)
-	case when.After(c.record.Time) && !c.server.cfg.Unproven.AcceptFuture:
-		r.fail(dateCode(adserrors.DateErrorEnum_LATER_THAN_MAXIMUM_DATE), "The date time is in the future.", text, at)
-	default:
-		r.when = when
-	}
-}
-
-// shaped says whether text is yyyy-mm-dd hh:mm:ss±hh:mm digit for digit; time.Parse alone takes fractions and more.
-func shaped(text string) bool {
-	const shape = "0000-00-00 00:00:00+00:00"
-	if len(text) != len(shape) {
-		return false
-	}
-	for i := range len(shape) {
-		c := text[i]
-		switch shape[i] {
-		case '0':
-			if c < '0' || c > '9' {
-				return false
-			}
-		case '+':
-			if c != '+' && c != '-' {
-				return false
-			}
-		default:
-			if c != shape[i] {
-				return false
-			}
-		}
-	}
-	return true
+	future := c.server.cfg.Unproven.AcceptFuture
+	r.when = r.pastDateTime(r.conv.ConversionDateTime, c.record.Time, future, field("conversion_date_time"))
 }
 
 func (c *call) checkValue(r *row) {
-	v := r.conv.GetConversionValue()
-	switch {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		r.fail(fieldCode(adserrors.FieldErrorEnum_INVALID_VALUE), "The value is not a number.", "", field("conversion_value"))
-	case v < 0 && !c.server.cfg.Unproven.AcceptNegativeValue:
-		r.fail(tooLowCode(), "Too low.", "", field("conversion_value"))
-	}
-	if r.conv.CurrencyCode == nil {
-		return
-	}
-	code := r.conv.GetCurrencyCode()
-	if _, err := currency.ParseISO(code); err != nil || strings.ToUpper(code) != code {
-		r.fail(currencyCode(), "The currency code is not supported.", code, field("currency_code"))
-	}
+	r.amount(r.conv.GetConversionValue(), c.server.cfg.Unproven.AcceptNegativeValue, field("conversion_value"))
+	r.currency(r.conv.CurrencyCode, field("currency_code"))
 }
 
-// personal finds an e-mail address or an international phone number.
-var personal = regexp.MustCompile(`[^@\s]+@[^@\s]+\.[^@\s]+|\+\d{8,15}`)
-
 func (c *call) checkOrderID(r *row) {
-	unproven, at := c.server.cfg.Unproven, field("order_id")
+	unproven := c.server.cfg.Unproven
 	if r.conv.OrderId == nil {
 		if unproven.RefuseMissingOrderID {
-			r.fail(fieldCode(adserrors.FieldErrorEnum_REQUIRED), "The required field was not present.", "", at)
+			r.required(field("order_id"))
 		}
 		return
 	}
-	id := r.conv.GetOrderId()
-	switch n := len([]rune(id)); {
-	case n == 0 || n == 1 && !unproven.AcceptShortOrderID:
-		r.fail(lengthCode(adserrors.StringLengthErrorEnum_TOO_SHORT), "Too short.", id, at)
-	case unproven.MaxOrderID > 0 && n > unproven.MaxOrderID:
-		r.fail(lengthCode(adserrors.StringLengthErrorEnum_TOO_LONG), "Too long.", id, at)
-	case personal.MatchString(id):
-		r.fail(uploadCode(adserrors.ConversionUploadErrorEnum_ORDER_ID_CONTAINS_PII),
-			"The order ID must not contain personally identifiable information.", "", at)
+	shortest := 2
+	if unproven.AcceptShortOrderID {
+		shortest = 1
 	}
+	r.orderID(r.conv.GetOrderId(), shortest, unproven.MaxOrderID,
+		uploadCode(adserrors.ConversionUploadErrorEnum_ORDER_ID_CONTAINS_PII))
 }
 
 func (c *call) checkConsent(r *row) {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shenzhencenter/google-ads-pb/common"
 	adserrors "github.com/shenzhencenter/google-ads-pb/errors"
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
@@ -122,31 +121,13 @@ func locationText(l *adserrors.ErrorLocation) string {
 	return b.String()
 }
 
-// step is one element of a field path below a conversion.
+// step is one element of a field path below a row.
 type step struct {
 	name  string
 	index int // -1 for a field that is not repeated
 }
 
 func field(name string) step { return step{name: name, index: -1} }
-
-// rowError is an error of the conversion at index, at the field path steps below it.
-func rowError(index int, code *adserrors.ErrorCode, message, trigger string, path ...step) *adserrors.GoogleAdsError {
-	elements := make([]*adserrors.ErrorLocation_FieldPathElement, 0, 1+len(path))
-	elements = append(elements, element("conversions", index))
-	for _, p := range path {
-		elements = append(elements, element(p.name, p.index))
-	}
-	e := &adserrors.GoogleAdsError{
-		ErrorCode: code,
-		Message:   message,
-		Location:  &adserrors.ErrorLocation{FieldPathElements: elements},
-	}
-	if trigger != "" {
-		e.Trigger = &common.Value{Value: &common.Value_StringValue{StringValue: trigger}}
-	}
-	return e
-}
 
 func element(name string, index int) *adserrors.ErrorLocation_FieldPathElement {
 	el := &adserrors.ErrorLocation_FieldPathElement{FieldName: name}

@@ -93,7 +93,7 @@ func (c *call) checkCombination(r *row) bool {
 	case gbraid != "" && wbraid != "":
 		r.failUpload(adserrors.ConversionUploadErrorEnum_GBRAID_WBRAID_BOTH_SET, "Use either a gbraid or a wbraid, not both.")
 	case gclid != "" && wbraid != "" && !c.server.cfg.Unproven.AcceptGCLIDWithWBRAID:
-		r.fail(fieldCode(adserrors.FieldErrorEnum_VALUE_MUST_BE_UNSET), "The value must be unset.", "", field("wbraid"))
+		r.unwanted(field("wbraid"))
 	case gclid != "":
 		r.id = clickID{GCLID, gclid}
 	case gbraid != "":
@@ -115,7 +115,7 @@ func (c *call) failWithoutIdentifier(r *row) {
 		r.failUpload(adserrors.ConversionUploadErrorEnum_EVENT_NOT_FOUND, notFoundText)
 		return
 	}
-	r.fail(fieldCode(adserrors.FieldErrorEnum_REQUIRED), "The required field was not present.", "", field("gclid"))
+	r.required(field("gclid"))
 }
 
 const notFoundText = "The imported event could not be attributed to a click. " +

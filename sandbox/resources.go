@@ -64,10 +64,6 @@ func rowsOf(seenFrom, owner *Customer, customer *resources.Customer) []*services
 }
 
 func (a *Action) resource(seenFrom, owner *Customer) *resources.ConversionAction {
-	currency := a.DefaultCurrency
-	if currency == "" {
-		currency = owner.Currency
-	}
 	return &resources.ConversionAction{
 		ResourceName:                   "customers/" + seenFrom.ID + "/conversionActions/" + strconv.FormatInt(a.ID, 10),
 		Id:                             new(a.ID),
@@ -83,7 +79,7 @@ func (a *Action) resource(seenFrom, owner *Customer) *resources.ConversionAction
 		CountingType:                   countingType(a.OnePerClick),
 		ValueSettings: &resources.ConversionAction_ValueSettings{
 			DefaultValue:          new(a.DefaultValue),
-			DefaultCurrencyCode:   new(currency),
+			DefaultCurrencyCode:   new(a.currency(owner)),
 			AlwaysUseDefaultValue: new(a.AlwaysUseDefault),
 		},
 		AttributionModelSettings: &resources.ConversionAction_AttributionModelSettings{

@@ -2,15 +2,11 @@ package sandbox
 
 import (
 	"context"
-	"math"
 	"slices"
 
 	adserrors "github.com/shenzhencenter/google-ads-pb/errors"
 	"github.com/shenzhencenter/google-ads-pb/services"
 )
-
-// maxRows is the most conversions of one request (ConversionUploadError.TOO_MANY_CONVERSIONS_IN_REQUEST, API v25).
-const maxRows = 2000
 
 type uploadService struct {
 	services.UnimplementedConversionUploadServiceServer
@@ -33,7 +29,7 @@ func (c *call) upload(req *services.UploadClickConversionsRequest) (*services.Up
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.record.JobID = c.jobID(req)
+	c.record.JobID = c.jobID(req.JobId)
 	rows := c.checkRows(req.GetConversions())
 	if err := s.wholeRequest(rows); err != nil {
 		return nil, err
@@ -43,42 +39,17 @@ func (c *call) upload(req *services.UploadClickConversionsRequest) (*services.Up
 
 // checkUpload checks the request apart from its rows. What it finds refuses the whole call.
 func (c *call) checkUpload(req *services.UploadClickConversionsRequest) error {
-	unproven := c.server.cfg.Unproven
-	switch n := len(req.GetConversions()); {
-	case !c.customer.Allowlisted && !unproven.OCIBlockPerRow:
+	if !c.customer.Allowlisted && !c.server.cfg.Unproven.OCIBlockPerRow {
 		return refuse(notAllowlistedCode(), notAllowlistedText)
-	case !req.GetPartialFailure():
-		return &refusedError{code: partialFailureCode(), message: "The field partial_failure must be set to true.", path: "partial_failure"}
-	case n == 0:
-		return &refusedError{
-			code:    sizeCode(adserrors.CollectionSizeErrorEnum_TOO_FEW),
-			message: "Too few conversions.", path: "conversions",
-		}
-	case n > maxRows:
-		return &refusedError{
-			code:    uploadCode(adserrors.ConversionUploadErrorEnum_TOO_MANY_CONVERSIONS_IN_REQUEST),
-			message: "Upload fewer than 2001 events in a single request.", path: "conversions",
-		}
-	case req.JobId != nil && (req.GetJobId() < 0 || req.GetJobId() == 0 && !unproven.AcceptJobIDZero):
-		return &refusedError{
-			code:    uploadCode(adserrors.ConversionUploadErrorEnum_INVALID_JOB_ID),
-			message: "A job ID must be a positive integer in the range [1, 2^31).", path: "job_id",
-		}
-	case unproven.OperationsPerRow:
-		return c.server.spend(n)
 	}
-	return c.server.spend(1)
+	return c.checkRequest(&outline{
+		rows: len(req.GetConversions()), list: "conversions", partialFailure: req.GetPartialFailure(), jobID: req.JobId,
+		tooMany:  uploadCode(adserrors.ConversionUploadErrorEnum_TOO_MANY_CONVERSIONS_IN_REQUEST),
+		badJobID: uploadCode(adserrors.ConversionUploadErrorEnum_INVALID_JOB_ID),
+	})
 }
 
 const notAllowlistedText = "Customer is not allowlisted for accessing this feature. New integrations should use the Data Manager API."
-
-// jobID is the caller's job id, or a generated one in [2^31, 2^63).
-func (c *call) jobID(req *services.UploadClickConversionsRequest) int64 {
-	if req.JobId != nil {
-		return int64(req.GetJobId())
-	}
-	return math.MaxInt32 + c.sequence
-}
 
 // wholeRequest refuses the call when a row has an error that Unproven.WholeRequest names.
 func (s *Server) wholeRequest(rows []row) error {
@@ -151,10 +122,7 @@ func (c *call) conversion(r *row) *Conversion {
 		out.Value, out.ValueDefaulted = r.action.DefaultValue, true
 	}
 	if conv.CurrencyCode == nil || r.action.AlwaysUseDefault {
-		out.Currency = r.action.DefaultCurrency
-		if out.Currency == "" {
-			out.Currency = c.customer.Currency
-		}
+		out.Currency = r.action.currency(c.customer)
 	}
 	return out
 }
