@@ -17,6 +17,12 @@ import (
 // another process holds.
 const busyTimeout = 5000
 
+// writerCache is how much, in KiB, the writing connection may keep of the
+// file. The 2 MiB that SQLite takes by default are less than a batch of 2,000
+// changes: they are then written twice, and the random index of duplicates is
+// read from disk.
+const writerCache = 64 << 10
+
 // pageSize is SQLite's default, in bytes.
 const pageSize = 4096
 
@@ -74,7 +80,7 @@ func connectReaders(path string, opts Options) (*sql.DB, error) {
 func connectWriter(path string, opts Options) (*writer, error) {
 	// secure_delete writes zeros over what is deleted, so that an erased
 	// click id is gone from the file too.
-	pragmas := []string{"secure_delete(ON)"}
+	pragmas := []string{"secure_delete(ON)", "cache_size(-" + strconv.Itoa(writerCache) + ")"}
 	if opts.MaxBytes > 0 {
 		pragmas = append(pragmas, "max_page_count("+strconv.FormatInt(opts.MaxBytes/pageSize, 10)+")")
 	}

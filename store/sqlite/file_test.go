@@ -372,6 +372,13 @@ func TestForgottenIsGoneFromTheFiles(t *testing.T) {
 			t.Fatalf("Forget: %d, %v", n, err)
 		}
 	}
+	db := raw(t, path)
+	for _, table := range []string{"identity", "click_index", "slot"} {
+		var n int
+		if err := db.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil || n != 1 {
+			t.Errorf("%s has %d rows, %v; want one, of the lead that was kept", table, n, err)
+		}
+	}
 	for _, name := range []string{path, path + "-wal"} {
 		bytesOf, err := os.ReadFile(name)
 		if err != nil {

@@ -53,8 +53,10 @@ func batchesOf(ctx context.Context, q queryer, a conversions.AccountID, id conve
 	}
 	return collect(ctx, q, readRecord, `SELECT id, account, run, api, customer, created, sent_at, attempts,
 			json_array_length(rows), job_id, request_id, settled, call
-		FROM batch WHERE account = ?1 AND (id IN (SELECT value FROM json_each(?2))
-			OR settled IS NULL AND EXISTS (SELECT 1 FROM json_each(batch.rows) WHERE value = ?3))
+		FROM batch WHERE seq IN (
+			SELECT seq FROM batch WHERE account = ?1 AND id IN (SELECT value FROM json_each(?2))
+			UNION SELECT seq FROM batch WHERE account = ?1 AND settled IS NULL
+				AND EXISTS (SELECT 1 FROM json_each(batch.rows) WHERE value = ?3))
 		ORDER BY created, seq`, string(a), list(named), int64(id))
 }
 

@@ -77,8 +77,9 @@ func rowsByID(ctx context.Context, q queryer, a conversions.AccountID, ids []con
 	if len(ids) == 0 {
 		return nil, nil
 	}
+	// The plus keeps SQLite from reading all of the account to find the ids.
 	return collect(ctx, q, document[conversions.Row],
-		`SELECT doc FROM conversion WHERE id IN (SELECT value FROM json_each(?)) AND account = ?`, list(ids), string(a))
+		`SELECT doc FROM conversion WHERE id IN (SELECT value FROM json_each(?)) AND +account = ?`, list(ids), string(a))
 }
 
 func (r *recorder) append(ctx context.Context, t tx, e conversions.Entry) error {

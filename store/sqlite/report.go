@@ -21,7 +21,11 @@ func flying(a conversions.AccountID) (text string, args []any) {
 // conversion.
 func selection(f conversions.Filter) *where {
 	w := &where{}
-	if f.Account != "" {
+	switch {
+	case f.Account == "":
+	case f.ClickID != "", f.State == conversions.StateSending:
+		w.add(`+account = ?`, string(f.Account)) // by the ids then; the plus keeps SQLite from reading all of the account
+	default:
 		w.add(`account = ?`, string(f.Account))
 	}
 	if f.State != "" {
@@ -48,9 +52,18 @@ func selection(f conversions.Filter) *where {
 		w.add(`order_id = ?`, f.OrderID)
 	}
 	if f.ClickID != "" {
-		w.add(`id IN (SELECT conversion FROM click_index WHERE click = ? AND account = conversion.account)`, f.ClickID)
+		w.addClick(f)
 	}
 	return w
+}
+
+// addClick selects by click id: by an index when the account is given.
+func (w *where) addClick(f conversions.Filter) {
+	if f.Account == "" {
+		w.add(`id IN (SELECT conversion FROM click_index WHERE click = ?)`, f.ClickID)
+		return
+	}
+	w.add(`id IN (SELECT conversion FROM click_index WHERE account = ? AND click = ?)`, string(f.Account), f.ClickID)
 }
 
 // List implements store.Reports.

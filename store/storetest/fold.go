@@ -93,6 +93,28 @@ func decides(w *world) {
 	w.same("ledger after a refused decision", 2, len(w.ledger()))
 }
 
+// clickFollows has a lead whose click id becomes another, and then none.
+func clickFollows(w *world) {
+	first := w.tagged("L1", conversions.OutcomeBooked)
+	w.add(first)
+	w.fold()
+	found := func(click string) int {
+		rows, err := w.s.List(w.Context(), conversions.Filter{Account: account, ClickID: click})
+		w.must(err)
+		return len(rows)
+	}
+	w.same("rows of the first click id", 1, found(click("L1")))
+	r := w.row("L1")
+	for i, next := range []string{"CjwKCAother", ""} {
+		want := r.Want
+		w.must(w.s.Record(w.Context(), w.lease, []conversions.Entry{{
+			Account: account, Row: r.ID, Kind: conversions.EntryDecided, At: w.now, Version: int64(i + 2), Want: &want, ClickID: next,
+		}}))
+		w.same("rows of the first click id after a change", 0, found(click("L1")))
+		w.same("rows of the other click id", len(next)/len("CjwKCAother"), found("CjwKCAother"))
+	}
+}
+
 func foreignEntries(w *world) {
 	r := w.booked("L1")[0]
 	lease, err := w.s.Acquire(w.Context(), "other", "the case", w.now)
@@ -103,6 +125,15 @@ func foreignEntries(w *world) {
 		if err := w.s.Record(w.Context(), lease, []conversions.Entry{late}); err == nil {
 			w.Errorf("Record of account %s on a row of %s under the lease of other: no error", named, account)
 		}
+	}
+	stray := conversions.Entry{Account: account, Kind: conversions.EntryResumed, At: w.now} // about no row
+	if err := w.s.Record(w.Context(), lease, []conversions.Entry{stray}); err == nil {
+		w.Error("Record of another account's entry about no row: no error")
+	}
+	key := conversions.Key{Account: account, Source: source, Lead: "L2", Stage: conversions.StageBooked}
+	created := conversions.Entry{Account: "other", Kind: conversions.EntryDecided, At: w.now, Version: 1, Key: &key, Want: &r.Want}
+	if err := w.s.Decide(w.Context(), lease, []conversions.Decision{{Source: source, Lead: "L2", Entries: []conversions.Entry{created}}}); err == nil {
+		w.Error("Decide that creates another account's row: no error")
 	}
 	if _, err := w.s.Begin(w.Context(), lease, w.batch(r)); err == nil {
 		w.Error("Begin of another account's batch: no error")

@@ -238,6 +238,18 @@ func records(w *world) {
 	w.same("rows by id", []conversions.Row{closed}, rows)
 }
 
+func recordsInTurn(w *world) {
+	r := w.booked("L1")[0]
+	want := r.Want
+	want.Value = conversions.AmountOf(5_00)
+	es := []conversions.Entry{
+		{Account: account, Row: r.ID, Kind: conversions.EntryDecided, At: w.now, Version: 2, Want: &want},
+		{Account: account, Row: r.ID, Kind: conversions.EntryClosed, At: w.now, Version: 2, Reason: conversions.ReasonExpired},
+	}
+	w.must(w.s.Record(w.Context(), w.lease, es))
+	w.same("row", r.Apply(es[0]).Apply(es[1]), w.row("L1"))
+}
+
 func pauses(w *world) {
 	w.hold()
 	whole := conversions.Paused{

@@ -15,7 +15,7 @@ CREATE TABLE event (
   doc      TEXT NOT NULL  -- the rest of the event; nothing that identifies a person
 ) STRICT;
 CREATE UNIQUE INDEX event_body ON event (source, body);      -- finds duplicates
-CREATE INDEX event_lead ON event (account, source, lead);    -- gathers a lead's events for the fold
+CREATE INDEX event_lead ON event (account, lead, source);    -- gathers a lead's events for the fold
 
 CREATE TRIGGER event_keep_update BEFORE UPDATE ON event BEGIN SELECT raise(ABORT, 'events are append-only'); END;
 CREATE TRIGGER event_keep_delete BEFORE DELETE ON event BEGIN SELECT raise(ABORT, 'events are append-only'); END;
@@ -70,7 +70,7 @@ CREATE TABLE conversion (
   known_cents  INTEGER NOT NULL, -- for sums: 0 unless Google holds a value we know
   doc        TEXT NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX conversion_key ON conversion (account, source, lead, stage, generation);
+CREATE UNIQUE INDEX conversion_key ON conversion (account, lead, source, stage, generation);
 CREATE INDEX conversion_at ON conversion (account, at, id);
 CREATE INDEX conversion_order ON conversion (account, order_id);
 
