@@ -130,7 +130,7 @@ func TestApplyMovesAForeignConversionOnce(t *testing.T) {
 			t.Errorf("row stands %q, want refused as foreign", got)
 		}
 		m.happens(9*time.Hour, event(3, 9*time.Hour), tag(4, 9*time.Hour, "booked", actual(1), click("CLICK-B")))
-		if it := m.row.Item(time.UTC); m.stands() != "queued//upload" || it.Bumped || !it.At.Equal(at(time.Hour)) {
+		if it := m.row.Item(time.UTC, at(9*time.Hour)); m.stands() != "queued//upload" || it.Bumped || !it.At.Equal(at(time.Hour)) {
 			t.Errorf("another click: row stands %q, item %+v, want queued at its own time", m.stands(), it)
 		}
 	})

@@ -74,15 +74,16 @@ func clickAt(events []Event, ref ClickRef) Click {
 // and changes nothing.
 func (w Want) same(o Want, sent bool) bool {
 	if sent {
-		return w.Wanted == o.Wanted && w.Reason == o.Reason && w.Value == o.Value
+		return w.Wanted == o.Wanted && w.Reason == o.Reason && w.Withdraw == o.Withdraw && w.Value == o.Value
 	}
 	times := w.At.Equal(o.At) && w.Lead.Equal(o.Lead) && w.Due.Equal(o.Due) &&
-		w.Deadline.Equal(o.Deadline) && w.WaitUntil.Equal(o.WaitUntil)
+		w.Deadline.Equal(o.Deadline) && w.WaitUntil.Equal(o.WaitUntil) && w.ChangeDue.Equal(o.ChangeDue)
 	return times && w.withoutTimes() == o.withoutTimes()
 }
 
 func (w Want) withoutTimes() Want {
-	w.At, w.Lead, w.Due, w.Deadline, w.WaitUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	w.At, w.Lead, w.Due, w.Deadline = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	w.WaitUntil, w.ChangeDue = time.Time{}, time.Time{}
 	return w
 }
 
@@ -96,8 +97,10 @@ func (r Row) Close(now time.Time) (Entry, bool) {
 		return Entry{}, false
 	case r.State == StateWaiting && !now.Before(r.Want.WaitUntil):
 		e.Reason = ReasonNoClick
-	case r.Next() == OpUpload && r.Known.Status == KnownNothing && !now.Before(r.Want.Deadline):
+	case r.Next() == OpUpload && r.Known.Status == KnownNothing && !now.Before(r.Deadline()):
 		e.Reason = ReasonExpired
+	case (r.Next() == OpRestate || r.Next() == OpRetract) && !now.Before(r.Deadline()):
+		e.Reason = ReasonTooLateToAdjust
 	default:
 		return Entry{}, false
 	}
@@ -141,7 +144,12 @@ func (r Row) notBefore(a Answer, now time.Time) time.Time {
 			wait = Backoff(r.Tries+1, r.OrderID)
 		}
 		return now.Add(wait)
-	case Done, AlreadyThere, Refused, Pause:
+	case AlreadyThere:
+		if a.By == ByNewerAdjustment {
+			return now.Add(Backoff(r.Tries+1, r.OrderID))
+		}
+		return time.Time{}
+	case Done, Refused, Pause:
 		return time.Time{}
 	default:
 		return time.Time{}

@@ -18,6 +18,18 @@ const (
 	// EntryUnanswered: the row was sent, no answer came, and it will not be
 	// sent again because it is no longer wanted.
 	EntryUnanswered EntryKind = "unanswered"
+	// EntryHeld: a retraction waits for a person, because a run would retract
+	// unusually many.
+	EntryHeld EntryKind = "held"
+	// EntryApproved, EntryRetried and EntryGivenUp: a person let a held
+	// retraction go, had a row tried again, or closed it. By and Note say who
+	// and why.
+	EntryApproved EntryKind = "approved"
+	EntryRetried  EntryKind = "retried"
+	EntryGivenUp  EntryKind = "given_up"
+	// EntryPutBack: refusals that turned out to be the account's fault were
+	// taken back, so that the row is sent again.
+	EntryPutBack EntryKind = "put_back"
 	// EntrySent: a batch began; Row is 0 and Count says how many rows.
 	EntrySent EntryKind = "sent"
 	// EntryPaused and EntryResumed: sending to the account, or to one action
@@ -63,8 +75,9 @@ type Entry struct {
 	// of one action.
 	Count  int    `json:"count,omitempty"`
 	Action string `json:"action,omitempty"`
-	// By is who caused the entry when it was a person.
-	By string `json:"by,omitempty"`
+	// By is who caused the entry when it was a person, Note why.
+	By   string `json:"by,omitempty"`
+	Note string `json:"note,omitempty"`
 }
 
 // Apply returns the row as the entry leaves it. It is the only way in which
@@ -84,6 +97,8 @@ func (r Row) Apply(e Entry) Row {
 		r.Closed = e.Reason
 	case EntryUnanswered:
 		r.unanswered(e)
+	case EntryHeld, EntryApproved, EntryRetried, EntryGivenUp, EntryPutBack:
+		r.resolved(e)
 	case EntrySent, EntryPaused, EntryResumed:
 		return r
 	}
@@ -93,6 +108,8 @@ func (r Row) Apply(e Entry) Row {
 
 func (r *Row) decided(e Entry) {
 	r.Want, r.Version, r.Closed = *e.Want, e.Version, ""
+	r.Held = r.Held && r.Want.Withdraw
+	r.NotFound = 0
 	if e.Revive {
 		r.revive()
 	}
@@ -111,6 +128,10 @@ func (r *Row) revive() {
 func (r *Row) answered(e Entry) {
 	a := *e.Answer
 	r.Last, r.LastBatch, r.NotBefore = &a, e.Batch, e.NotBefore
+	if e.Item.Op == OpRestate || e.Item.Op == OpRetract {
+		r.adjusted(e)
+		return
+	}
 	switch a.Verdict {
 	case Done:
 		r.know(KnownThere, e)

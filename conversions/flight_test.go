@@ -282,7 +282,7 @@ func TestItem(t *testing.T) {
 		Click: l.row.Want.Click, At: at(time.Hour), Value: conversions.AmountOf(250000), Currency: "EUR",
 		Consent: conversions.ConsentGranted,
 	}
-	got := l.row.Item(zone)
+	got := l.row.Item(zone, at(8*time.Hour))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("item (-want +got):\n%s", diff)
 	}

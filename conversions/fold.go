@@ -57,24 +57,22 @@ func (l *lead) stage(s Stage) *standing {
 // tag takes the i-th event into account.
 func (l *lead) tag(i int) {
 	e := l.events[i]
-	switch e.Outcome {
-	case OutcomeBooked:
+	if e.Outcome == "" {
+		return
+	}
+	if e.Outcome == OutcomeBooked || e.Outcome == OutcomeQuoted {
 		l.amounts(i, e)
-		l.booked.enter(i, e)
-	case OutcomeQuoted:
-		l.amounts(i, e)
-		if l.taken() {
-			l.quoted.present = false // it was taken back; this one begins anew
+	}
+	if e.Outcome == OutcomeQuoted && l.taken() {
+		l.quoted.present = false // it was taken back; this one begins anew
+	}
+	for _, s := range Stages() {
+		switch {
+		case Outcome(s) == e.Outcome:
+			l.stage(s).enter(i, e)
+		case l.rules.withdrawnBy(s, e.Outcome):
+			l.stage(s).leave(i, e)
 		}
-		l.quoted.enter(i, e)
-		l.booked.leave(i, e)
-	case OutcomeSpam, OutcomeWrongNumber:
-		l.booked.leave(i, e)
-		l.quoted.leave(i, e)
-	case OutcomeNotInterested:
-		l.booked.leave(i, e)
-	case OutcomeFollowUp, OutcomeNoAnswer, OutcomeOther:
-		// They say nothing about what was earned; nor do unknown tags, or none.
 	}
 }
 
@@ -127,16 +125,42 @@ func (l *lead) want(stage Stage, s standing) Want {
 		Test: l.rules.Mode == ModeTest,
 	}
 	w.Due = later(l.time.Add(l.rules.Hold), tag.Order().Add(l.rules.Settle)).UTC()
+	w.ChangeDue = tag.Order().Add(l.rules.Settle).UTC()
 	w.Deadline = l.time.Add(MaxAge).UTC()
 	l.value(&w, r, s)
 	m := l.match(l.events, s.tag)
 	w.Click = m.Ref
 	w.Reason = l.reason(w, r, s, m)
 	w.Wanted = w.Reason == ""
+	l.withdraw(&w, tag)
 	if w.Waiting() {
 		w.WaitUntil = tag.Order().Add(l.rules.ClickWait).UTC()
 	}
 	return w
+}
+
+// withdraw says whether, and when, what Google holds is to be taken back.
+func (l *lead) withdraw(w *Want, tag Event) {
+	switch {
+	case w.Reason == ReasonWithdrawn:
+		w.Withdraw = true
+	case w.Reason == ReasonConsentDenied && l.rules.WithdrawDenied:
+		w.Withdraw = true
+		tag = l.denied(tag)
+	default:
+		return
+	}
+	w.ChangeDue = tag.Order().Add(l.rules.WithdrawWait).UTC()
+}
+
+// denied returns the event that denied consent, else the tag.
+func (l *lead) denied(tag Event) Event {
+	for _, e := range slices.Backward(l.events) {
+		if e.Consent == ConsentDenied {
+			return e
+		}
+	}
+	return tag
 }
 
 // value fills in what the stage is worth.

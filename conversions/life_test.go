@@ -66,7 +66,7 @@ func (l *life) send() conversions.Batch {
 	l.batches++
 	return conversions.Batch{
 		ID: conversions.BatchID("b" + strconv.Itoa(l.batches)), Account: "acme",
-		Target: l.row.Want.Target, Attempts: 1, Items: []conversions.Item{l.row.Item(time.UTC)},
+		Target: l.row.Want.Target, Attempts: 1, Items: []conversions.Item{l.row.Item(time.UTC, at(8*time.Hour))},
 	}
 }
 

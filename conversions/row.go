@@ -47,14 +47,15 @@ type State string
 
 // The states of a row.
 const (
-	StateWaiting   State = "waiting"    // for a click id
-	StateQueued    State = "queued"     // will be sent when due
-	StateSending   State = "sending"    // in a batch without an answer; set when rows are listed, never stored
-	StateDone      State = "done"       // Google holds what we want
-	StateChangeDue State = "change_due" // Google holds something else than we want now
-	StateSkipped   State = "skipped"    // not to be sent; the reason says why
-	StateRefused   State = "refused"    // Google refused it for good
-	StateExpired   State = "expired"    // too late
+	StateWaiting   State = "waiting"       // for a click id
+	StateQueued    State = "queued"        // will be sent when due
+	StateSending   State = "sending"       // in a batch without an answer; set when rows are listed, never stored
+	StateDone      State = "done"          // Google holds what we want
+	StateChangeDue State = "change_due"    // Google holds something else than we want now; it will be restated or retracted
+	StateStuck     State = "cannot_change" // Google holds something else than we want now, and it cannot be changed
+	StateSkipped   State = "skipped"       // not to be sent; the reason says why
+	StateRefused   State = "refused"       // Google refused it for good
+	StateExpired   State = "expired"       // too late
 	StatePerson    State = "needs_a_person"
 	StateTested    State = "tested" // the account only tests, and Google found nothing wrong
 	StateRetracted State = "retracted"
@@ -63,7 +64,7 @@ const (
 // States returns every state in the order in which reports list them.
 func States() []State {
 	return []State{
-		StateDone, StateSending, StateQueued, StateWaiting, StateTested, StateChangeDue,
+		StateDone, StateSending, StateQueued, StateWaiting, StateTested, StateChangeDue, StateStuck,
 		StateSkipped, StateRefused, StateExpired, StateRetracted, StatePerson,
 	}
 }
@@ -106,6 +107,15 @@ type Row struct {
 	// Closed is set when time ran out: no click id came, or the deadline
 	// passed. A new want opens the row again.
 	Closed Reason `json:"closed,omitempty"`
+	// AdjustedAt is the latest adjustment time sent for the conversion; the
+	// next one is later.
+	AdjustedAt time.Time `json:"adjusted_at,omitzero"`
+	// NotFound counts answers that knew no such conversion to adjust.
+	NotFound int `json:"not_found,omitempty"`
+	// Held is true while a retraction waits for a person's approval, and
+	// Approved is the version whose retraction a person approved.
+	Held     bool  `json:"held,omitempty"`
+	Approved int64 `json:"approved,omitempty"`
 	// Shift is by how many seconds the conversion time is moved so that no
 	// two conversions of one action share click and second.
 	Shift int `json:"shift,omitempty"`
@@ -135,7 +145,7 @@ func (r Row) Next() Operation {
 		if r.Want.Wanted {
 			return OpUpload
 		}
-		return OpRetract
+		return r.retract()
 	case KnownThere, KnownThereValue:
 		return r.change()
 	case KnownRetracted, KnownRefused:
@@ -146,16 +156,44 @@ func (r Row) Next() Operation {
 // change is the operation for a conversion that is there.
 func (r Row) change() Operation {
 	switch {
-	case r.Want.Reason == ReasonWithdrawn:
-		return OpRetract
-	case !r.Want.Wanted:
+	case r.Want.Withdraw:
+		return r.retract()
+	case !r.Want.Wanted || !r.Want.Value.Known || !r.adjustable():
 		return OpNone // only a withdrawal takes back what was sent
-	case !r.Want.Value.Known:
-		return OpNone // there is no value to restate it to
 	case r.Known.Status == KnownThereValue, r.Known.Value != r.Want.Value:
 		return OpRestate
 	default:
 		return OpNone
+	}
+}
+
+// retract is OpRetract unless the retraction cannot or may not be sent.
+func (r Row) retract() Operation {
+	if r.Held || r.Want.Test || !r.adjustable() {
+		return OpNone
+	}
+	return OpRetract
+}
+
+// adjustable reports whether Google takes adjustments of the conversion: not
+// of those it matched by a wbraid (Google Ads API v25, upload-adjustments
+// guide).
+func (r Row) adjustable() bool { return r.Known.Click.Kind != WBRAID }
+
+// differs reports whether Google holds, or may hold, something else than what
+// is wanted now.
+func (r Row) differs() bool {
+	switch r.Known.Status {
+	case KnownThere:
+		return r.Want.Withdraw || (r.Want.Wanted && r.Want.Value.Known && r.Known.Value != r.Want.Value)
+	case KnownThereValue:
+		return r.Want.Withdraw || (r.Want.Wanted && r.Want.Value.Known)
+	case KnownUnanswered:
+		return !r.Want.Wanted
+	case KnownNothing, KnownRetracted, KnownRefused:
+		return false
+	default:
+		return false
 	}
 }
 
@@ -165,14 +203,60 @@ func (r Row) stuck() bool { return r.Counted >= MaxCounted && (r.Want.Wanted || 
 
 func (r Row) tested() bool { return r.Want.Test && r.Tested == r.Version }
 
-// Item returns the row as it is to be sent: an upload in zone, at the want's
-// time moved by Shift.
-func (r Row) Item(zone *time.Location) Item {
-	return Item{
-		Row: r.ID, Version: r.Version, Op: OpUpload, OrderID: r.OrderID, Action: r.Want.Action,
+// Item returns the row's next operation as it is to be sent at now, with times
+// in zone. Adjustments are of the conversion as it was uploaded.
+func (r Row) Item(zone *time.Location, now time.Time) Item {
+	it := Item{
+		Row: r.ID, Version: r.Version, Op: r.Next(), OrderID: r.OrderID, Action: r.Want.Action,
 		Click: r.Want.Click, At: r.Want.At.Add(time.Duration(r.Shift) * time.Second).In(zone),
 		Value: r.Want.Value, Currency: r.Want.Currency, Consent: r.Want.Consent, Bumped: r.Moved,
 	}
+	if it.Op != OpRestate && it.Op != OpRetract {
+		return it
+	}
+	it.Action, it.Click, it.At, it.Bumped, it.Consent = r.Known.Action, r.Known.Click, r.Known.At.In(zone), false, ""
+	it.AdjustAt = r.adjustAt(now).In(zone)
+	if it.Op == OpRetract {
+		it.Value = Amount{}
+	}
+	return it
+}
+
+// adjustAt is now in whole seconds, but later than the conversion and than
+// every adjustment of it before.
+func (r Row) adjustAt(now time.Time) time.Time {
+	at := now.Truncate(time.Second)
+	for _, before := range []time.Time{r.Known.At, r.AdjustedAt} {
+		if !at.After(before) {
+			at = before.Truncate(time.Second).Add(time.Second)
+		}
+	}
+	return at
+}
+
+// Target is where the row's next operation goes: for a conversion that was
+// sent, where it was sent.
+func (r Row) Target() Target {
+	if op := r.Next(); op == OpRestate || op == OpRetract {
+		return r.Known.Target
+	}
+	return r.Want.Target
+}
+
+// Action is the conversion action of the row's next operation.
+func (r Row) Action() string {
+	if op := r.Next(); op == OpRestate || op == OpRetract {
+		return r.Known.Action
+	}
+	return r.Want.Action
+}
+
+// Deadline is when the row's next operation can no longer be sent.
+func (r Row) Deadline() time.Time {
+	if op := r.Next(); op == OpRestate || op == OpRetract {
+		return r.Known.At.Add(MaxAdjustAge)
+	}
+	return r.Want.Deadline
 }
 
 // refresh derives state, reason and due time.
@@ -185,9 +269,13 @@ func (r *Row) standing() (State, Reason, time.Time) {
 	case op == OpUpload:
 		return StateQueued, "", later(r.Want.Due, r.NotBefore)
 	case op != OpNone:
-		return StateChangeDue, r.Want.Reason, time.Time{}
+		return StateChangeDue, r.Want.Reason, later(r.Want.ChangeDue, r.NotBefore)
+	case r.Held:
+		return StatePerson, ReasonWithdrawalsHeld, time.Time{}
 	case r.stuck():
 		return StatePerson, ReasonNeedsPerson, time.Time{}
+	case r.differs():
+		return StateStuck, r.unchangeable(), time.Time{}
 	case r.Closed == ReasonExpired:
 		return StateExpired, r.Closed, time.Time{}
 	case r.Closed != "":
@@ -195,6 +283,17 @@ func (r *Row) standing() (State, Reason, time.Time) {
 	default:
 		return r.resting()
 	}
+}
+
+// unchangeable is why what Google holds stays as it is.
+func (r *Row) unchangeable() Reason {
+	if r.Closed != "" {
+		return r.Closed
+	}
+	if !r.adjustable() {
+		return ReasonNotAdjustable
+	}
+	return r.Want.Reason
 }
 
 // resting is where a row stands that needs no operation.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -79,6 +80,9 @@ type StageRules struct {
 	Minimum Cents `json:"minimum,omitempty"`
 	// Missing is what becomes of an outcome without any amount.
 	Missing MissingValue `json:"missing,omitempty"`
+	// WithdrawnBy are the outcomes that take the stage back; nil means
+	// DefaultWithdrawnBy.
+	WithdrawnBy []Outcome `json:"withdrawn_by,omitempty"`
 	// LookBack is how long after the lead a conversion still counts: the
 	// action's click-through look-back window; 0 means MaxAge.
 	LookBack time.Duration `json:"look_back,omitempty"`
@@ -99,6 +103,11 @@ type Rules struct {
 	Currency string      `json:"currency"`
 	Consent  ConsentRule `json:"consent"`
 	OnBooked OnBooked    `json:"on_booked,omitempty"`
+	// WithdrawWait is how long after the tag that took an outcome back its
+	// conversion is retracted: mistakes get corrected, a retraction is final.
+	WithdrawWait time.Duration `json:"withdraw_wait"`
+	// WithdrawDenied retracts what was sent when consent is denied later.
+	WithdrawDenied bool `json:"withdraw_denied,omitempty"`
 	// Hold is how long after the lead nothing is sent; DefaultHold unless set.
 	Hold time.Duration `json:"hold"`
 	// Settle is how long after a tag nothing is sent; DefaultSettle unless set.
@@ -118,12 +127,35 @@ const (
 	DefaultHold = 6 * time.Hour
 	// DefaultSettle: agents correct themselves.
 	DefaultSettle = time.Hour
+	// DefaultWithdrawWait: a retraction at Google is final.
+	DefaultWithdrawWait = 24 * time.Hour
 	// DefaultClickWait: a call's click id may come in a later event.
 	DefaultClickWait = 7 * 24 * time.Hour
+	// MaxAdjustAge: Google takes no adjustment later than 54 days after the
+	// conversion (Google Ads API v25, upload-adjustments guide).
+	MaxAdjustAge = 54 * 24 * time.Hour
 	// MaxAge: Google takes no conversion later than 90 days after the click
 	// (Google Ads Help 15081888).
 	MaxAge = 90 * 24 * time.Hour
 )
+
+// DefaultWithdrawnBy are the outcomes that take a stage back when its rules
+// name none.
+func DefaultWithdrawnBy(s Stage) []Outcome {
+	if s == StageBooked {
+		return []Outcome{OutcomeQuoted, OutcomeNotInterested, OutcomeSpam, OutcomeWrongNumber}
+	}
+	return []Outcome{OutcomeSpam, OutcomeWrongNumber}
+}
+
+// withdrawnBy reports whether an outcome takes the stage back.
+func (r Rules) withdrawnBy(s Stage, o Outcome) bool {
+	by := r.Stages[s].WithdrawnBy
+	if by == nil {
+		by = DefaultWithdrawnBy(s)
+	}
+	return slices.Contains(by, o)
+}
 
 // DefaultValueOrder is the order of preference when a rule names none.
 func DefaultValueOrder() []ValueField {

@@ -30,6 +30,16 @@ const (
 	ReasonUnanswered  Reason = "sent_without_answer"
 )
 
+// The reasons why what Google holds cannot be changed, or waits for a person.
+const (
+	ReasonTooLateToAdjust Reason = "too_late_to_adjust"
+	ReasonNotAdjustable   Reason = "click_id_not_adjustable"
+	ReasonAdjustRefused   Reason = "adjustment_refused"
+	ReasonAdjustNotFound  Reason = "not_found_to_adjust"
+	ReasonWithdrawalsHeld Reason = "withdrawals_held"
+	ReasonGivenUp         Reason = "given_up"
+)
+
 // Sentence says the reason so that a marketer understands it.
 func (r Reason) Sentence() string { //nolint:gocyclo // a table: one line for each reason
 	switch r {
@@ -63,6 +73,18 @@ func (r Reason) Sentence() string { //nolint:gocyclo // a table: one line for ea
 		return "Somebody else had uploaded this click at this time already."
 	case ReasonNeedsPerson:
 		return "Google answered with an error of its own too often; a person must decide."
+	case ReasonTooLateToAdjust:
+		return "Google takes no correction later than 54 days after the conversion."
+	case ReasonNotAdjustable:
+		return "Google takes no correction of a conversion that was matched by a wbraid."
+	case ReasonAdjustRefused:
+		return "Google refused the correction; it still holds what was uploaded."
+	case ReasonAdjustNotFound:
+		return "Google says it knows no such conversion to correct."
+	case ReasonGivenUp:
+		return "A person gave it up."
+	case ReasonWithdrawalsHeld:
+		return "Unusually many conversions would be retracted at once; a person must approve."
 	case ReasonUnanswered:
 		return "The row was sent, no answer came, and meanwhile it is no longer wanted."
 	default:
@@ -103,6 +125,11 @@ type Want struct {
 	// Due is when it may be sent, Deadline when sending stops.
 	Due      time.Time `json:"due"`
 	Deadline time.Time `json:"deadline"`
+	// ChangeDue is when what Google holds already may be restated or, if
+	// Withdraw is set, retracted.
+	ChangeDue time.Time `json:"change_due,omitzero"`
+	// Withdraw is true when what Google holds is to be taken back.
+	Withdraw bool `json:"withdraw,omitempty"`
 	// WaitUntil is when waiting for a click id ends; zero when not waiting.
 	WaitUntil time.Time `json:"wait_until,omitzero"`
 	// Test is true when the account only tests: nothing is really sent.
