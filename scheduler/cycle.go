@@ -27,7 +27,10 @@ func (s *Scheduler) runAccount(ctx context.Context, a *account, byHand bool) (Re
 	defer release()
 	err = c.run(held)
 	c.finish(context.WithoutCancel(ctx))
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) {
+		if ctx.Err() == nil {
+			return c.report, fmt.Errorf("run account %s: %w", a.id, conversions.ErrLeaseLost)
+		}
 		err = nil // a shutdown between two batches
 	}
 	return c.report, err
@@ -175,8 +178,11 @@ func (c *cycle) otherActions(action string) []string {
 }
 
 // due claims rows, first ending those whose time ran out. It returns none
-// only when nothing more is due.
+// only when nothing more is due. Nothing is folded meanwhile: a click that came
+// between reading a row and closing it would be closed with it.
 func (c *cycle) due(ctx context.Context, limit int, without []string) ([]conversions.Row, error) {
+	c.a.fold.Lock()
+	defer c.a.fold.Unlock()
 	for {
 		rows, err := c.s.cfg.Store.Due(ctx, c.a.id, c.start, limit, without)
 		if err != nil {

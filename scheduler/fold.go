@@ -24,7 +24,7 @@ func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
-		if err := s.foldAccount(ctx, a); err != nil && !errors.Is(err, conversions.ErrHeld) {
+		if err := s.recovered(func() error { return s.foldAccount(ctx, a) }); err != nil && !errors.Is(err, conversions.ErrHeld) {
 			s.logFailure(ctx, a, "fold events", err)
 		}
 		select {
@@ -56,7 +56,8 @@ func (s *Scheduler) foldAccount(ctx context.Context, a *account) error {
 }
 
 // foldHeld empties the inbox under a lease that is held, and returns how many
-// leads it decided.
+// leads it decided. It ends once it has caught up, even if deliveries go on
+// coming: a run waits for it.
 func (s *Scheduler) foldHeld(ctx context.Context, a *account) (int, error) {
 	a.fold.Lock()
 	defer a.fold.Unlock()
@@ -76,7 +77,9 @@ func (s *Scheduler) foldHeld(ctx context.Context, a *account) (int, error) {
 		if err := s.cfg.Store.Decide(ctx, a.keeper.current(), ds); err != nil {
 			return n, fmt.Errorf("store decisions: %w", err)
 		}
-		n += len(works)
+		if n += len(works); len(works) < leadsAtOnce {
+			return n, nil
+		}
 	}
 }
 

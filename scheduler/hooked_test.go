@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"time"
 
 	"closeloop/conversions"
 	"closeloop/scheduler"
@@ -16,7 +17,16 @@ func jsonLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(
 // hooked is a store that tells what happens to it. Unset hooks do nothing.
 type hooked struct {
 	scheduler.Store
-	decided func() // after a decision was stored
+	decided func()                  // after a decision was stored
+	due     func([]conversions.Row) // after rows were read
+}
+
+func (h *hooked) Due(ctx context.Context, a conversions.AccountID, now time.Time, limit int, without []string) ([]conversions.Row, error) {
+	rows, err := h.Store.Due(ctx, a, now, limit, without)
+	if err == nil && h.due != nil {
+		h.due(rows)
+	}
+	return rows, err
 }
 
 func (h *hooked) Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error {

@@ -182,7 +182,7 @@ func (s *Scheduler) retryLoop(ctx context.Context, a *account) {
 			return
 		case <-a.retry:
 		}
-		if err := s.retryUnanswered(ctx, a); err != nil {
+		if err := s.recovered(func() error { return s.retryUnanswered(ctx, a) }); err != nil {
 			s.logFailure(ctx, a, "send unanswered batch again", err)
 			if pause(ctx, time.Minute) != nil {
 				return

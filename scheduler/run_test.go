@@ -316,3 +316,36 @@ func TestRunBesideAnotherTool(t *testing.T) {
 	diff(t, "state", r.states(), map[string]string{"call-0000 booked": "done 100.00"})
 	diff(t, "held", held(t, box), map[string]string{"their-order": "0.05 USD", orderID(lead(0), conversions.StageBooked): "100.00 USD"})
 }
+
+// A click comes at the very moment at which the wait for it ends: the row is
+// closed before the click is folded, or not at all.
+func TestClickAtTheEndOfTheWait(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.happens("waits", conversions.OutcomeBooked, r.ago(6*day), worth(100))
+	r.run(r.script(done))
+	r.clock.advance(2 * day)
+	folded, closing := make(chan struct{}, 10), true
+	cfg := r.config(r.script(done))
+	var s *scheduler.Scheduler
+	cfg.Store = &hooked{
+		Store:   r.store,
+		decided: func() { folded <- struct{}{} },
+		due: func(rows []conversions.Row) {
+			if !closing || len(rows) == 0 {
+				return
+			}
+			closing = false
+			r.happens("waits", "", click(clickID(1)))
+			s.Wake(acme)
+			select { // a fold that could come between would come at once
+			case <-folded:
+			case <-time.After(300 * time.Millisecond):
+			}
+		},
+	}
+	s = newScheduler(cfg)
+	r.runOn(s)
+	r.run(r.script(done))
+	diff(t, "states", r.states(), map[string]string{"waits booked": "done 1.00"})
+}

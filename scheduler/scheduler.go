@@ -175,6 +175,17 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	return nil
 }
 
+// errPanicked stands for a panic, which was logged with its stack.
+var errPanicked = errors.New("panic")
+
+// recovered turns a panic of f into an error, so that one account's bug stops
+// neither the other accounts nor its own next try.
+func (s *Scheduler) recovered(f func() error) error {
+	err := errPanicked
+	cron.Recover(cronLogger{s.cfg.Logger})(cron.FuncJob(func() { err = f() })).Run()
+	return err
+}
+
 // fire runs the account if its stored time has come and this process is the
 // one to advance it.
 func (s *Scheduler) fire(ctx context.Context, a *account) {
@@ -186,7 +197,11 @@ func (s *Scheduler) fire(ctx context.Context, a *account) {
 	if !won {
 		return
 	}
-	if _, err := s.runAccount(ctx, a, false); err != nil {
+	err = s.recovered(func() error {
+		_, err := s.runAccount(ctx, a, false)
+		return err
+	})
+	if err != nil {
 		s.logFailure(ctx, a, "run", err)
 	}
 }

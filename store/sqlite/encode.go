@@ -49,11 +49,16 @@ func tidyEntry(e conversions.Entry) conversions.Entry {
 		e.Want = &w
 	}
 	if e.Item != nil {
-		it := *e.Item
-		it.At, it.ClickID = tidy(it.At), ""
+		it := tidyItem(*e.Item)
+		it.ClickID = ""
 		e.Item = &it
 	}
 	return e
+}
+
+func tidyItem(it conversions.Item) conversions.Item {
+	it.At, it.AdjustAt = tidy(it.At), tidy(it.AdjustAt)
+	return it
 }
 
 // eventDoc is an event without what stands in columns: the shadowing fields

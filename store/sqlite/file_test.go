@@ -302,17 +302,24 @@ func TestCloseAnswersEverybody(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.db")
 	s := open(t, path, sqlite.Options{})
-	var wg sync.WaitGroup
-	acknowledged := make([]bool, 200)
+	release := holdLock(t, path)
+	var wg, started sync.WaitGroup
+	acknowledged := make([]bool, 800) // more than queue up at a time
 	for i := range acknowledged {
+		started.Add(1)
 		wg.Go(func() {
+			started.Done()
 			_, err := s.Append(t.Context(), event(i))
 			acknowledged[i] = err == nil
 		})
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	started.Wait()
+	wg.Go(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	release()
 	wg.Wait()
 	if _, err := s.Acquire(t.Context(), "acme", "test", benchNow); err == nil {
 		t.Error("Acquire after Close: no error")

@@ -67,8 +67,7 @@ func newBatch(b conversions.Batch) conversions.Batch {
 	b.SentAt, b.Attempts = b.Created, 1
 	items := make([]conversions.Item, len(b.Items))
 	for i, it := range b.Items {
-		it.At = tidy(it.At)
-		items[i] = it
+		items[i] = tidyItem(it)
 	}
 	b.Items = items
 	return b

@@ -18,7 +18,7 @@ func rebuilds(w *world) {
 	rapid.Check(w.T, func(rt *rapid.T) {
 		lives++
 		l := &life{rt: rt, world: world{
-			T: w.T, d: w.d, name: w.name, s: w.s, now: w.now, bodies: 1000 * lives,
+			T: w.T, d: w.d, name: w.name, s: w.s, now: w.now.Add(789 * time.Nanosecond), bodies: 1000 * lives,
 			account: conversions.AccountID(fmt.Sprintf("life-%d", lives)),
 		}}
 		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
