@@ -99,6 +99,9 @@ type Answer struct {
 	// Unmatched is true when Refused means that no click was found: another
 	// click id may revive the row.
 	Unmatched bool `json:"unmatched,omitempty"`
+	// Suspect is true when the answer says "wrong account" or "before the
+	// click": said of most rows, the account or its zone is configured wrong.
+	Suspect bool `json:"suspect,omitempty"`
 	// NotFound is true when Google knows no such conversion to adjust: it may
 	// not be processed yet, or never have been there.
 	NotFound bool `json:"not_found,omitempty"`

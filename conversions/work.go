@@ -77,6 +77,58 @@ type Paused struct {
 // ProbeEvery is the slow clock on which a paused account or action is probed.
 const ProbeEvery = time.Hour
 
+// Claim says which due rows a run asks for.
+type Claim struct {
+	// Now: rows whose Due is not after it.
+	Now time.Time
+	// Limit is the most rows, at least 1.
+	Limit int
+	// Without are conversion actions to leave out.
+	Without []string
+	// Only restricts the claim to one operation; OpNone claims all, also rows
+	// whose time may have run out.
+	Only Operation
+}
+
+// Facts are what Google says of an account's conversion actions, as last read.
+type Facts struct {
+	Account AccountID
+	// ReadAt is when they were read; zero if never.
+	ReadAt time.Time
+	// LookBacks are the click-through look-back windows by action id.
+	LookBacks map[string]time.Duration
+}
+
+// Guard of mass withdrawals: a run that would retract more than the larger of
+// MassWithdrawals and MassShare of the uploads of the last MassWindow holds
+// the retractions for a person.
+const (
+	MassWithdrawals             = 10
+	MassShare       BasisPoints = 2_000
+	MassWindow                  = 30 * 24 * time.Hour
+)
+
+// Guard of mass refusals: when at least SuspectShare of the last
+// SuspectAnswers answers say "wrong account" or "before the click", sending is
+// paused and the refusals are taken back.
+const (
+	SuspectAnswers             = 20
+	SuspectShare   BasisPoints = 8_000
+)
+
+// ReplayQuery selects leads to fold again.
+type ReplayQuery struct {
+	// Source restricts to one source's key; empty for all of the account's.
+	Source string
+	// From and To bound the receipt of the leads' events: a lead is selected
+	// if any of them lies within. From inclusive, To exclusive; zero is open.
+	From, To time.Time
+	// After continues: leads follow this one in order of source and lead.
+	AfterSource string
+	AfterLead   LeadID
+	Limit       int
+}
+
 // Plan is the schedule of one account as stored: Next is when it runs, by the
 // schedule written as Spec. The zero value means that none was stored.
 type Plan struct {

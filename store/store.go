@@ -76,6 +76,8 @@ type Folding interface {
 	// rows by Apply, and takes their notices off the inbox, all in one
 	// transaction. An entry with a Key creates the row (an id is chosen).
 	Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error
+	// Leads returns the leads a replay selects, each whole, without notices.
+	Leads(ctx context.Context, a conversions.AccountID, q conversions.ReplayQuery) ([]conversions.LeadWork, error)
 	// Refold puts a notice in the inbox for every lead with a row that was
 	// never sent, if fingerprint is not the one stored for the account, and
 	// stores it. It returns how many leads.
@@ -84,12 +86,21 @@ type Folding interface {
 
 // Sending claims rows, keeps manifests and settles answers.
 type Sending interface {
-	// Due returns up to limit rows of the account whose Due is not after now
-	// and whose wanted action is not among without: booked before quoted, the
-	// nearest deadline first. Rows in a batch without an answer are left out.
-	Due(ctx context.Context, a conversions.AccountID, now time.Time, limit int, without []string) ([]conversions.Row, error)
+	// Due returns the rows a claim selects: booked before quoted, the nearest
+	// deadline first. Rows in a batch without an answer are left out.
+	Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error)
+	// Uploaded counts the uploads that Google accepted, or had already, in
+	// batches settled since a time.
+	Uploaded(ctx context.Context, a conversions.AccountID, since time.Time) (int, error)
+	// LastAnswers returns the account's latest limit EntryAnswered of uploads,
+	// newest first.
+	LastAnswers(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Entry, error)
+	// Facts returns what was last read of the account's actions; SaveFacts
+	// replaces it.
+	Facts(ctx context.Context, a conversions.AccountID) (conversions.Facts, error)
+	SaveFacts(ctx context.Context, l conversions.Lease, f conversions.Facts) error
 	// Begin stores a batch's manifest and an EntrySent, before it is sent,
-	// with Attempts 1 and SentAt = Created. Items whose action, click and
+	// with Attempts 1 and SentAt = Created. Uploads whose action, click and
 	// second another row of the account holds are moved by whole seconds
 	// until they are apart; a row keeps the second it once had. It returns
 	// the batch as stored, with every item's ClickID filled in from the side
@@ -110,7 +121,9 @@ type Sending interface {
 	// Settle ends a batch: appends the entries and applies them to the rows
 	// as they are now, in one transaction guarded by the lease's token. Rows
 	// of the manifest without an entry are as if they had not been sent.
-	// Settling a settled batch is conversions.ErrNotFound.
+	// Settling a settled batch is conversions.ErrNotFound. A row that becomes
+	// retracted although it is wanted leaves a notice of its lead in the
+	// inbox, so that its next generation is decided.
 	Settle(ctx context.Context, l conversions.Lease, s conversions.Settlement) error
 	// Record appends entries that belong to no batch and applies them.
 	Record(ctx context.Context, l conversions.Lease, es []conversions.Entry) error
