@@ -118,7 +118,7 @@ func rules() conversions.Rules {
 		Consent:  conversions.ConsentRuleGranted,
 		OnBooked: conversions.KeepQuote,
 		Hold:     conversions.DefaultHold, Settle: conversions.DefaultSettle,
-		ClickWait: conversions.DefaultClickWait,
+		ClickWait: conversions.DefaultClickWait, WithdrawWait: conversions.DefaultWithdrawWait,
 		Stages: map[conversions.Stage]conversions.StageRules{
 			conversions.StageBooked: {Action: "111", Share: conversions.Whole},
 			conversions.StageQuoted: {Action: "222", Share: 2000},

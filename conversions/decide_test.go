@@ -62,7 +62,7 @@ func TestDecideRecordsAnEqualTagBeforeTheUploadOnlyAsLaterDue(t *testing.T) {
 	l := queued()
 	before := l.row.Want
 	l.happens(20*time.Hour, tag(3, 20*time.Hour, "booked", actual(250000)))
-	before.Tag, before.ValueEvent, before.Due = 3, 3, at(21*time.Hour)
+	before.Tag, before.ValueEvent, before.Due, before.ChangeDue = 3, 3, at(21*time.Hour), at(21*time.Hour)
 	if diff := cmp.Diff(before, l.row.Want); diff != "" {
 		t.Errorf("want (-want +got):\n%s", diff)
 	}

@@ -188,16 +188,34 @@ func TestCloseAtTheDeadline(t *testing.T) {
 
 func TestCloseLeavesWhatHasNoDeadline(t *testing.T) {
 	t.Parallel()
-	withdrawn, changed, refused, gone := queued(), done(), queued(), unanswered()
+	withdrawn, refused := queued(), queued()
 	withdrawn.happens(2*time.Hour, tag(3, 2*time.Hour, "spam"))
-	changed.happens(8*time.Hour, tag(3, 8*time.Hour, "spam"))
 	refused.answer(7*time.Hour, refused.send(), conversions.Answer{Verdict: conversions.Refused})
-	gone.happens(11*time.Hour, tag(5, 11*time.Hour, "spam"))
 	for name, l := range map[string]*life{
-		"withdrawn": withdrawn, "done": done(), "changed": changed, "refused": refused, "unanswered": gone,
+		"withdrawn": withdrawn, "done": done(), "refused": refused, "unanswered and wanted again": unanswered(),
 	} {
 		if before := l.stands(); l.closes(1000 * day) {
 			t.Errorf("%s: %q closed as %q", name, before, l.stands())
+		}
+	}
+}
+
+func TestCloseAtTheEndOfAdjustments(t *testing.T) {
+	t.Parallel()
+	spammed, changed, gone := done(), done(), unanswered()
+	spammed.happens(8*time.Hour, tag(3, 8*time.Hour, "spam"))
+	changed.happens(8*time.Hour, tag(3, 8*time.Hour, "booked", actual(300000)))
+	gone.happens(11*time.Hour, tag(5, 11*time.Hour, "spam"))
+	end := time.Hour + 54*day // after the conversion, not after the lead
+	for name, l := range map[string]*life{"withdrawn": spammed, "another value": changed, "withdrawn, unanswered": gone} {
+		if l.closes(end - time.Nanosecond) {
+			t.Errorf("%s: closed before the end", name)
+		}
+		if !l.closes(end) || l.stands() != "cannot_change/too_late_to_adjust/" || !l.row.Due.IsZero() {
+			t.Errorf("%s: row stands %q, due %v, want that it is too late", name, l.stands(), l.row.Due)
+		}
+		if l.closes(end + day) {
+			t.Errorf("%s: closed twice", name)
 		}
 	}
 }

@@ -210,7 +210,7 @@ func TestFoldFillsInTheWholeWant(t *testing.T) {
 		Currency: "EUR", Consent: conversions.ConsentGranted, Action: "222",
 		Target: conversions.Target{API: conversions.APIGoogleAds, Customer: "1234567890"},
 		At:     at(90 * time.Minute), Lead: at(-time.Minute), Due: at(6*time.Hour - time.Minute),
-		Deadline: at(90*day - time.Minute),
+		Deadline: at(90*day - time.Minute), ChangeDue: at(150 * time.Minute),
 	}}
 	if diff := cmp.Diff(want, w); diff != "" {
 		t.Errorf("Fold (-want +got):\n%s", diff)

@@ -151,11 +151,13 @@ func contradiction(r conversions.Row) string {
 		return "an upload that is not queued, or queued without an upload"
 	case (op == conversions.OpRestate || op == conversions.OpRetract) != changing:
 		return "a change that is not due, or due without a change"
+	case changing && (r.Due.Before(r.Want.ChangeDue) || r.Due.Before(r.NotBefore)):
+		return "a change due before its time"
 	case queued && (r.Due.Before(r.Want.Due) || r.Due.Before(r.NotBefore)):
 		return "due before its time"
 	case queued && !r.Want.Wanted:
 		return "queued and not wanted"
-	case !queued && r.State != conversions.StateWaiting && !r.Due.IsZero():
+	case !queued && !changing && r.State != conversions.StateWaiting && !r.Due.IsZero():
 		return "due for nothing"
 	case !slices.Contains(conversions.States(), r.State):
 		return "an unknown state"
