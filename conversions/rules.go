@@ -81,8 +81,8 @@ type StageRules struct {
 	// Missing is what becomes of an outcome without any amount.
 	Missing MissingValue `json:"missing,omitempty"`
 	// WithdrawnBy are the outcomes that take the stage back; nil means
-	// DefaultWithdrawnBy.
-	WithdrawnBy []Outcome `json:"withdrawn_by,omitempty"`
+	// DefaultWithdrawnBy, an empty list that none does.
+	WithdrawnBy []Outcome `json:"withdrawn_by,omitzero"`
 	// LookBack is how long after the lead a conversion still counts: the
 	// action's click-through look-back window; 0 means MaxAge.
 	LookBack time.Duration `json:"look_back,omitempty"`

@@ -116,7 +116,9 @@ func TestEveryReasonHasASentence(t *testing.T) {
 		conversions.ReasonBeforeUploadFrom, conversions.ReasonAfterLookBack, conversions.ReasonWithdrawn,
 		conversions.ReasonNoAction, conversions.ReasonExpired, conversions.ReasonRefused,
 		conversions.ReasonUnmatched, conversions.ReasonForeign, conversions.ReasonNeedsPerson,
-		conversions.ReasonUnanswered,
+		conversions.ReasonUnanswered, conversions.ReasonTooLateToAdjust, conversions.ReasonNotAdjustable,
+		conversions.ReasonAdjustRefused, conversions.ReasonAdjustNotFound, conversions.ReasonWithdrawalsHeld,
+		conversions.ReasonGivenUp,
 	} {
 		s := r.Sentence()
 		if len(s) < 20 || !strings.HasSuffix(s, ".") {
@@ -147,13 +149,14 @@ func TestStagesAndStatesAreListedOnce(t *testing.T) {
 		conversions.StateWaiting, conversions.StateQueued, conversions.StateSending, conversions.StateDone,
 		conversions.StateChangeDue, conversions.StateSkipped, conversions.StateRefused, conversions.StateExpired,
 		conversions.StatePerson, conversions.StateTested, conversions.StateRetracted,
+		conversions.StateStuck,
 	} {
 		if n := len(slices.DeleteFunc(slices.Clone(states), func(o conversions.State) bool { return o != s })); n != 1 {
 			t.Errorf("state %s is listed %d times, want once", s, n)
 		}
 	}
-	if len(states) != 11 {
-		t.Errorf("%d states, want 11", len(states))
+	if len(states) != 12 {
+		t.Errorf("%d states, want 12", len(states))
 	}
 }
 
@@ -164,25 +167,28 @@ func TestFingerprintTellsEveryRuleApart(t *testing.T) {
 		t.Fatalf("Fingerprint() = %q, then %q", first, second)
 	}
 	changes := map[string]func(*conversions.Rules){
-		"Account":    func(r *conversions.Rules) { r.Account = "other" },
-		"Target":     func(r *conversions.Rules) { r.Target.Customer = "9999999999" },
-		"Mode":       func(r *conversions.Rules) { r.Mode = conversions.ModeTest },
-		"Currency":   func(r *conversions.Rules) { r.Currency = "USD" },
-		"Consent":    func(r *conversions.Rules) { r.Consent = conversions.ConsentRuleEvent },
-		"OnBooked":   func(r *conversions.Rules) { r.OnBooked = conversions.RetractQuote },
-		"Hold":       func(r *conversions.Rules) { r.Hold++ },
-		"Settle":     func(r *conversions.Rules) { r.Settle++ },
-		"ClickWait":  func(r *conversions.Rules) { r.ClickWait++ },
-		"UploadFrom": func(r *conversions.Rules) { r.UploadFrom = at(time.Hour) },
-		"Stages":     func(r *conversions.Rules) { delete(r.Stages, conversions.StageQuoted) },
+		"Account":        func(r *conversions.Rules) { r.Account = "other" },
+		"Target":         func(r *conversions.Rules) { r.Target.Customer = "9999999999" },
+		"Mode":           func(r *conversions.Rules) { r.Mode = conversions.ModeTest },
+		"Currency":       func(r *conversions.Rules) { r.Currency = "USD" },
+		"Consent":        func(r *conversions.Rules) { r.Consent = conversions.ConsentRuleEvent },
+		"OnBooked":       func(r *conversions.Rules) { r.OnBooked = conversions.RetractQuote },
+		"Hold":           func(r *conversions.Rules) { r.Hold++ },
+		"Settle":         func(r *conversions.Rules) { r.Settle++ },
+		"ClickWait":      func(r *conversions.Rules) { r.ClickWait++ },
+		"WithdrawWait":   func(r *conversions.Rules) { r.WithdrawWait++ },
+		"WithdrawDenied": func(r *conversions.Rules) { r.WithdrawDenied = true },
+		"UploadFrom":     func(r *conversions.Rules) { r.UploadFrom = at(time.Hour) },
+		"Stages":         func(r *conversions.Rules) { delete(r.Stages, conversions.StageQuoted) },
 	}
 	stage := map[string]func(*conversions.StageRules){
-		"Action":     func(s *conversions.StageRules) { s.Action = "333" },
-		"ValueOrder": func(s *conversions.StageRules) { s.ValueOrder = []conversions.ValueField{conversions.FieldRevenue} },
-		"Share":      func(s *conversions.StageRules) { s.Share-- },
-		"Minimum":    func(s *conversions.StageRules) { s.Minimum = 1 },
-		"Missing":    func(s *conversions.StageRules) { s.Missing = conversions.MissingDefault },
-		"LookBack":   func(s *conversions.StageRules) { s.LookBack = day },
+		"Action":      func(s *conversions.StageRules) { s.Action = "333" },
+		"ValueOrder":  func(s *conversions.StageRules) { s.ValueOrder = []conversions.ValueField{conversions.FieldRevenue} },
+		"Share":       func(s *conversions.StageRules) { s.Share-- },
+		"Minimum":     func(s *conversions.StageRules) { s.Minimum = 1 },
+		"Missing":     func(s *conversions.StageRules) { s.Missing = conversions.MissingDefault },
+		"WithdrawnBy": func(s *conversions.StageRules) { s.WithdrawnBy = []conversions.Outcome{} },
+		"LookBack":    func(s *conversions.StageRules) { s.LookBack = day },
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[conversions.Rules]()) {
 		change, ok := changes[f.Name]
