@@ -7,6 +7,15 @@ import "time"
 // the click ids of two references are the same; now ends a wait that is over.
 // For a conversion that has no row yet, call it on Row{Key: key}.
 func (r Row) Decide(w Want, events []Event, now time.Time) (Entry, bool) {
+	if r.onlyRulesChanged(w) {
+		return Entry{}, false
+	}
+	return r.Replay(w, events, now)
+}
+
+// Replay is Decide for an explicit replay: rules of today apply also to what
+// was sent.
+func (r Row) Replay(w Want, events []Event, now time.Time) (Entry, bool) {
 	before, after := clickAt(events, r.Want.Click), clickAt(events, w.Click)
 	if before == after && !r.Want.Click.IsZero() && !w.Click.IsZero() {
 		w.Click = r.Want.Click // the same id found elsewhere is no change
@@ -16,8 +25,13 @@ func (r Row) Decide(w Want, events []Event, now time.Time) (Entry, bool) {
 	}
 	if r.sent() {
 		w.At, w.Due = r.Want.At, r.Want.Due // fixed when first sent
+		if r.onlyRulesChanged(w) {
+			test := w.Test
+			w = r.Want
+			w.Test = test // whether anything may be sent at all is never of yesterday
+		}
 	}
-	if r.Version > 0 && (r.Want.same(w, r.sent()) || r.onlyRulesChanged(w)) {
+	if r.Version > 0 && r.same(w) {
 		return Entry{}, false
 	}
 	e := Entry{
@@ -69,12 +83,16 @@ func clickAt(events []Event, ref ClickRef) Click {
 	return Click{}
 }
 
-// same reports whether two wants are equal. Of a conversion that was sent only
-// what can lead to an operation counts: a repeated tag is recorded as an event
-// and changes nothing.
-func (w Want) same(o Want, sent bool) bool {
-	if sent {
-		return w.Wanted == o.Wanted && w.Reason == o.Reason && w.Withdraw == o.Withdraw && w.Value == o.Value
+// same reports whether the row has this want already. Of a conversion that was
+// sent only what can lead to an operation counts: a repeated tag is recorded as
+// an event and changes nothing, but a conversion that was taken back anew waits
+// anew.
+func (r Row) same(o Want) bool {
+	w := r.Want
+	if r.sent() {
+		waits := !w.Withdraw || r.Known.Status == KnownRetracted || w.ChangeDue.Equal(o.ChangeDue)
+		return w.Wanted == o.Wanted && w.Reason == o.Reason && w.Withdraw == o.Withdraw && w.Value == o.Value &&
+			w.Test == o.Test && waits
 	}
 	times := w.At.Equal(o.At) && w.Lead.Equal(o.Lead) && w.Due.Equal(o.Due) &&
 		w.Deadline.Equal(o.Deadline) && w.WaitUntil.Equal(o.WaitUntil) && w.ChangeDue.Equal(o.ChangeDue)
@@ -113,7 +131,7 @@ func (r Row) Answered(b Batch, it Item, a Answer, now time.Time) Entry {
 	return Entry{
 		Account: b.Account, Row: it.Row, Kind: EntryAnswered, At: now, Version: it.Version,
 		Batch: b.ID, Target: &target, Item: &it, Answer: &a, Resent: b.Resent(),
-		NotBefore: r.notBefore(a, now),
+		NotBefore: r.notBefore(a, a.meetsAnother(b.Resent()) && it.adjusts(), now),
 	}
 }
 
@@ -135,8 +153,9 @@ func (r Row) Abandon(b Batch, it Item, now time.Time) Entry {
 }
 
 // notBefore is when an answer allows the next try. A paused row keeps its
-// time: the pause itself decides when it is tried.
-func (r Row) notBefore(a Answer, now time.Time) time.Time {
+// time: the pause itself decides when it is tried. met is true when an adjustment
+// met one that is not ours.
+func (r Row) notBefore(a Answer, met bool, now time.Time) time.Time {
 	switch a.Verdict {
 	case Later, Retry, FixBatch:
 		wait := a.Wait
@@ -145,7 +164,7 @@ func (r Row) notBefore(a Answer, now time.Time) time.Time {
 		}
 		return now.Add(wait)
 	case AlreadyThere:
-		if a.By == ByNewerAdjustment {
+		if met {
 			return now.Add(Backoff(r.Tries+1, r.OrderID))
 		}
 		return time.Time{}

@@ -81,6 +81,7 @@ func (s *Scheduler) newCycle(a *account, byHand bool) *cycle {
 }
 
 func (c *cycle) run(ctx context.Context) error {
+	c.readFacts(ctx)
 	if err := c.s.refold(ctx, c.a); err != nil {
 		return err
 	}
@@ -96,6 +97,9 @@ func (c *cycle) run(ctx context.Context) error {
 		return nil
 	}
 	if err := c.resendAll(ctx); err != nil {
+		return err
+	}
+	if err := c.holdWithdrawals(ctx); err != nil {
 		return err
 	}
 	if err := c.probeActions(ctx); err != nil {
@@ -135,18 +139,75 @@ func (c *cycle) sendDue(ctx context.Context) error {
 		if c.pauseOf("") != nil {
 			limit = 1
 		}
-		rows, err := c.due(ctx, limit, c.pausedActions())
+		rows, err := c.due(ctx, conversions.Claim{Limit: limit, Without: c.pausedActions()})
 		if err != nil {
 			return err
 		}
 		if len(rows) == 0 {
 			return nil
 		}
-		if err := c.sendRows(ctx, rows); err != nil {
+		if err := c.sendGroups(ctx, rows); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sendGroups sends rows in batches of one kind each: uploads and adjustments
+// are different calls, and rows go where they were sent before.
+func (c *cycle) sendGroups(ctx context.Context, rows []conversions.Row) error {
+	for _, group := range groups(rows) {
+		if c.stop {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err //nolint:wrapcheck // runAccount asks for this very error
+		}
+		group, err := c.stillDue(ctx, group)
+		if err != nil {
+			return err
+		}
+		if len(group) == 0 {
+			continue
+		}
+		if err := c.sendRows(ctx, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// groups divides rows by call and target, in the order of the first of each;
+// uploads go first.
+func groups(rows []conversions.Row) [][]conversions.Row {
+	type kind struct {
+		adjust bool
+		target conversions.Target
+	}
+	var order []kind
+	byKind := map[kind][]conversions.Row{}
+	for _, r := range rows {
+		k := kind{r.Next() != conversions.OpUpload, r.Target()}
+		if byKind[k] == nil {
+			order = append(order, k)
+		}
+		byKind[k] = append(byKind[k], r)
+	}
+	slices.SortStableFunc(order, func(a, b kind) int {
+		switch {
+		case a.adjust == b.adjust:
+			return 0
+		case b.adjust:
+			return -1
+		default:
+			return 1
+		}
+	})
+	all := make([][]conversions.Row, 0, len(order))
+	for _, k := range order {
+		all = append(all, byKind[k])
+	}
+	return all
 }
 
 // probeActions tries one row of every paused action whose time has come.
@@ -155,7 +216,7 @@ func (c *cycle) probeActions(ctx context.Context) error {
 		if p.Action == "" || c.start.Before(p.ProbeAt) || c.stop {
 			continue
 		}
-		rows, err := c.due(ctx, 1, c.otherActions(p.Action))
+		rows, err := c.due(ctx, conversions.Claim{Limit: 1, Without: c.otherActions(p.Action)})
 		if err != nil {
 			return err
 		}
@@ -180,11 +241,12 @@ func (c *cycle) otherActions(action string) []string {
 // due claims rows, first ending those whose time ran out. It returns none
 // only when nothing more is due. Nothing is folded meanwhile: a click that came
 // between reading a row and closing it would be closed with it.
-func (c *cycle) due(ctx context.Context, limit int, without []string) ([]conversions.Row, error) {
+func (c *cycle) due(ctx context.Context, claim conversions.Claim) ([]conversions.Row, error) {
+	claim.Now = c.start
 	c.a.fold.Lock()
 	defer c.a.fold.Unlock()
 	for {
-		rows, err := c.s.cfg.Store.Due(ctx, c.a.id, c.start, limit, without)
+		rows, err := c.s.cfg.Store.Due(ctx, c.a.id, claim)
 		if err != nil {
 			return nil, fmt.Errorf("claim due rows: %w", err)
 		}
@@ -206,7 +268,7 @@ func (c *cycle) divide(rows []conversions.Row) (ready []conversions.Row, closed 
 	for _, r := range rows {
 		if e, over := r.Close(c.start); over {
 			closed = append(closed, e)
-		} else if r.Next() == conversions.OpUpload {
+		} else if r.Next() != conversions.OpNone {
 			ready = append(ready, r)
 		}
 	}

@@ -20,12 +20,14 @@ func (s *Scheduler) dryRun(ctx context.Context, a *account) (Report, error) {
 	if err != nil {
 		return c.report, err
 	}
-	for part := range slices.Chunk(rows, conversions.MaxItems) {
-		if err := ctx.Err(); err != nil {
-			return c.report, err //nolint:wrapcheck // the caller's own cancellation
-		}
-		if err := c.validate(ctx, part); err != nil || c.report.Failed != nil {
-			return c.report, err
+	for _, group := range groups(rows) {
+		for part := range slices.Chunk(group, conversions.MaxItems) {
+			if err := ctx.Err(); err != nil {
+				return c.report, err //nolint:wrapcheck // the caller's own cancellation
+			}
+			if err := c.validate(ctx, part); err != nil || c.report.Failed != nil {
+				return c.report, err
+			}
 		}
 	}
 	c.report.Took = s.cfg.Now().Sub(c.start)
@@ -39,7 +41,7 @@ func (c *cycle) wouldSend(ctx context.Context) ([]conversions.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored, err := c.s.cfg.Store.Due(ctx, c.a.id, c.start, math.MaxInt32, nil)
+	stored, err := c.s.cfg.Store.Due(ctx, c.a.id, conversions.Claim{Now: c.start, Limit: math.MaxInt32})
 	if err != nil {
 		return nil, fmt.Errorf("read due rows: %w", err)
 	}
@@ -72,9 +74,13 @@ func (c *cycle) foldInMemory(ctx context.Context) (map[conversions.Key]conversio
 	if err != nil {
 		return nil, fmt.Errorf("read inbox: %w", err)
 	}
+	rules, err := c.s.rules(ctx, c.a)
+	if err != nil {
+		return nil, err
+	}
 	fresh := map[conversions.Key]conversions.Row{}
 	for _, w := range works {
-		for _, e := range decide(w, c.a.Rules, c.s.cfg.Match, c.start).Entries {
+		for _, e := range decide(w, rules, c.s.cfg.Match, c.start).Entries {
 			row := rowOf(w, e).Apply(e)
 			fresh[row.Key] = row
 		}

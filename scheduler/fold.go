@@ -69,10 +69,14 @@ func (s *Scheduler) foldHeld(ctx context.Context, a *account) (int, error) {
 		if len(works) == 0 {
 			return n, nil
 		}
+		rules, err := s.rules(ctx, a)
+		if err != nil {
+			return n, err
+		}
 		now := s.cfg.Now()
 		ds := make([]conversions.Decision, len(works))
 		for i, w := range works {
-			ds[i] = decide(w, a.Rules, s.cfg.Match, now)
+			ds[i] = decide(w, rules, s.cfg.Match, now)
 		}
 		if err := s.cfg.Store.Decide(ctx, a.keeper.current(), ds); err != nil {
 			return n, fmt.Errorf("store decisions: %w", err)
@@ -85,10 +89,18 @@ func (s *Scheduler) foldHeld(ctx context.Context, a *account) (int, error) {
 
 // decide folds one lead and compares what is wanted with its rows.
 func decide(w conversions.LeadWork, rules conversions.Rules, match conversions.Matcher, now time.Time) conversions.Decision {
+	return decideWith(w, rules, match, now, conversions.Row.Decide)
+}
+
+// comparison is how a row is compared with its want: Row.Decide, or
+// Row.Replay.
+type comparison func(r conversions.Row, w conversions.Want, events []conversions.Event, now time.Time) (conversions.Entry, bool)
+
+func decideWith(w conversions.LeadWork, rules conversions.Rules, match conversions.Matcher, now time.Time, compare comparison) conversions.Decision {
 	d := conversions.Decision{Source: w.Source, Lead: w.Lead, Inbox: w.Inbox}
 	for _, want := range conversions.Fold(w.Events, rules, match) {
 		row := newest(w, rules.Account, want)
-		if e, changed := row.Decide(want, w.Events, now); changed {
+		if e, changed := compare(row, want, w.Events, now); changed {
 			d.Entries = append(d.Entries, e)
 		}
 	}
@@ -115,7 +127,11 @@ func newest(w conversions.LeadWork, account conversions.AccountID, want conversi
 // refold asks for rows that were never sent to be decided anew if the rules
 // have changed since they were.
 func (s *Scheduler) refold(ctx context.Context, a *account) error {
-	n, err := s.cfg.Store.Refold(ctx, a.keeper.current(), a.Rules.Fingerprint())
+	rules, err := s.rules(ctx, a)
+	if err != nil {
+		return err
+	}
+	n, err := s.cfg.Store.Refold(ctx, a.keeper.current(), rules.Fingerprint())
 	if err != nil {
 		return fmt.Errorf("compare rules: %w", err)
 	}

@@ -29,6 +29,8 @@ type Report struct {
 	// without an answer and are no longer wanted.
 	Closed    int `json:"closed,omitempty"`
 	Abandoned int `json:"abandoned,omitempty"`
+	// Held is how many retractions wait for a person's approval.
+	Held int `json:"held,omitempty"`
 	// Unanswered is how many batches still wait for an answer, and SendAgain
 	// when the first of them is sent again.
 	Unanswered int       `json:"unanswered,omitempty"`
@@ -57,7 +59,7 @@ func (r *Report) attrs() []slog.Attr {
 		slog.Duration("took", r.Took), slog.Int("folded", r.Folded), slog.Int("batches", r.Batches),
 		slog.Int("rows", r.Rows), slog.Any("answers", r.Answers), slog.Any("codes", r.Codes),
 		slog.Int("closed", r.Closed), slog.Int("abandoned", r.Abandoned),
-		slog.Int("unanswered", r.Unanswered), slog.Int("paused", len(r.Paused)),
+		slog.Int("held", r.Held), slog.Int("unanswered", r.Unanswered), slog.Int("paused", len(r.Paused)),
 	}
 	if r.Failed != nil {
 		attrs = append(attrs, slog.String("failed", r.Failed.Verdict.String()), slog.String("failed_code", r.Failed.Code))

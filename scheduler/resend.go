@@ -130,7 +130,7 @@ func (c *cycle) stillWanted(ctx context.Context, b *conversions.Batch) ([]conver
 	var abandoned []conversions.Entry
 	for _, it := range b.Items {
 		row := rows[it.Row]
-		if row.Want.Wanted && it.ClickID != "" {
+		if it.Op != conversions.OpUpload || (row.Want.Wanted && it.ClickID != "") {
 			items, kept = append(items, it), append(kept, row)
 			continue
 		}

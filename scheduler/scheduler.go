@@ -33,11 +33,12 @@ type Inbox interface {
 	Unfolded(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.LeadWork, error)
 	Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error
 	Refold(ctx context.Context, l conversions.Lease, fingerprint string) (int, error)
+	Leads(ctx context.Context, a conversions.AccountID, q conversions.ReplayQuery) ([]conversions.LeadWork, error)
 }
 
 // Queue is where rows wait to be sent.
 type Queue interface {
-	Due(ctx context.Context, a conversions.AccountID, now time.Time, limit int, without []string) ([]conversions.Row, error)
+	Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error)
 	Begin(ctx context.Context, l conversions.Lease, b conversions.Batch) (conversions.Batch, error)
 	Fill(ctx context.Context, a conversions.AccountID, items []conversions.Item) ([]conversions.Item, error)
 	Unanswered(ctx context.Context, a conversions.AccountID) ([]conversions.Batch, error)
@@ -50,12 +51,22 @@ type Queue interface {
 	Resume(ctx context.Context, l conversions.Lease, action string, at time.Time) error
 }
 
+// Guards is what tells an unusual run from a usual one, and what Google said
+// of the account's actions.
+type Guards interface {
+	Uploaded(ctx context.Context, a conversions.AccountID, since time.Time) (int, error)
+	LastAnswers(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Entry, error)
+	Facts(ctx context.Context, a conversions.AccountID) (conversions.Facts, error)
+	SaveFacts(ctx context.Context, l conversions.Lease, f conversions.Facts) error
+}
+
 // Store is what the scheduler needs of the storage. See package store for the
 // contract of each method.
 type Store interface {
 	Leases
 	Inbox
 	Queue
+	Guards
 }
 
 // Destination sends a batch. It gives exactly one answer per item, whatever
@@ -64,6 +75,12 @@ type Store interface {
 // end. It must return soon after ctx is done.
 type Destination interface {
 	Upload(ctx context.Context, b conversions.Batch, validateOnly bool) conversions.Reply
+}
+
+// Inspector is a Destination that can be asked for the click-through look-back
+// windows of a customer's conversion actions, by action id.
+type Inspector interface {
+	LookBacks(ctx context.Context, customer string) (map[string]time.Duration, error)
 }
 
 // Account is one account to run.

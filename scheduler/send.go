@@ -45,7 +45,7 @@ func (c *cycle) stillDue(ctx context.Context, rows []conversions.Row) ([]convers
 	var due []conversions.Row
 	for _, id := range ids {
 		r := byID[id]
-		if r.Next() == conversions.OpUpload && !r.Due.After(c.start) && !slices.Contains(paused, r.Want.Action) {
+		if r.Next() != conversions.OpNone && !r.Due.After(c.start) && !slices.Contains(paused, r.Action()) {
 			due = append(due, r)
 		}
 	}
@@ -96,7 +96,7 @@ func (c *cycle) sendBatch(ctx context.Context, rows []conversions.Row) ([]conver
 // decided: without one there is nothing to send. It returns the others too.
 func (c *cycle) erased(b conversions.Batch, rows []conversions.Row) (es []conversions.Entry, rest []conversions.Row) {
 	for i, it := range b.Items {
-		if it.ClickID != "" {
+		if it.ClickID != "" || it.Op != conversions.OpUpload {
 			rest = append(rest, rows[i])
 			continue
 		}
@@ -130,12 +130,12 @@ func (c *cycle) turn(ctx context.Context) (conversions.Lease, func(), error) {
 func (c *cycle) batch(rows []conversions.Row) conversions.Batch {
 	b := conversions.Batch{
 		ID: conversions.BatchID(c.s.cfg.NewID()), Account: c.a.id, Run: c.report.Run,
-		Target: c.a.Rules.Target, Created: c.s.cfg.Now(), Attempts: 1,
+		Target: rows[0].Target(), Created: c.s.cfg.Now(), Attempts: 1,
 		Items: make([]conversions.Item, len(rows)),
 	}
 	b.SentAt = b.Created
 	for i, r := range rows {
-		b.Items[i] = r.Item(c.a.Zone)
+		b.Items[i] = r.Item(c.a.Zone, b.Created)
 	}
 	return b
 }
@@ -162,6 +162,9 @@ func (c *cycle) settle(ctx context.Context, b conversions.Batch, rows []conversi
 	done.Entries, again = c.judge(b, rows, reply, answeredAt(now))
 	if err := c.s.cfg.Store.Settle(ctx, c.a.keeper.current(), done); err != nil {
 		return nil, fmt.Errorf("settle batch: %w", err)
+	}
+	if err := c.suspects(ctx, reply, now); err != nil {
+		return nil, err
 	}
 	return again, c.pauses(ctx, b, reply, now)
 }

@@ -1,0 +1,120 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// Resolution is what a person decided about a row.
+type Resolution string
+
+// The resolutions.
+const (
+	// ResolveRetry tries a refused row, or one that needs a person, again.
+	ResolveRetry Resolution = "retry"
+	// ResolveApprove lets a held retraction go.
+	ResolveApprove Resolution = "approve"
+	// ResolveGiveUp closes a row: nothing more is sent until it changes.
+	ResolveGiveUp Resolution = "give_up"
+)
+
+// Resolutions lists them.
+func Resolutions() []Resolution { return []Resolution{ResolveRetry, ResolveApprove, ResolveGiveUp} }
+
+// ErrNothingToResolve says that a row does not stand where the resolution
+// would change anything.
+var ErrNothingToResolve = errors.New("nothing to resolve")
+
+// Resolve records a person's decision about a row, with who and why, and
+// returns the row as it then stands. A row in flight cannot be resolved:
+// conversions.ErrHeld, as while another process has the account.
+func (s *Scheduler) Resolve(ctx context.Context, id conversions.AccountID, row conversions.RowID, what Resolution, by, why string) (conversions.Row, error) {
+	a, ok := s.accounts[id]
+	if !ok {
+		return conversions.Row{}, fmt.Errorf("account %s: %w", id, ErrUnknownAccount)
+	}
+	held, release, err := s.waitForLease(ctx, a)
+	if err != nil {
+		return conversions.Row{}, err
+	}
+	defer release()
+	rows, err := s.cfg.Store.Rows(held, id, []conversions.RowID{row})
+	if err != nil {
+		return conversions.Row{}, fmt.Errorf("read row: %w", err)
+	}
+	if len(rows) == 0 {
+		return conversions.Row{}, fmt.Errorf("row %d: %w", row, conversions.ErrNotFound)
+	}
+	e, err := resolution(rows[0], what)
+	if err != nil {
+		return rows[0], err
+	}
+	e.Account, e.Row, e.At, e.Version, e.By, e.Note = id, row, s.cfg.Now(), rows[0].Version, by, why
+	if err := s.cfg.Store.Record(held, a.keeper.current(), []conversions.Entry{e}); err != nil {
+		return rows[0], fmt.Errorf("record decision: %w", err)
+	}
+	return rows[0].Apply(e), nil
+}
+
+// resolution is the entry of a decision, if the row stands where it means
+// something.
+func resolution(r conversions.Row, what Resolution) (conversions.Entry, error) {
+	fits := map[Resolution]struct {
+		kind conversions.EntryKind
+		ok   bool
+	}{
+		ResolveRetry: {conversions.EntryRetried, r.State == conversions.StateRefused ||
+			r.State == conversions.StatePerson && !r.Held || r.Closed != ""},
+		ResolveApprove: {conversions.EntryApproved, r.Held},
+		ResolveGiveUp: {conversions.EntryGivenUp, r.Closed == "" && r.State != conversions.StateDone &&
+			r.State != conversions.StateRetracted},
+	}[what]
+	if !fits.ok {
+		return conversions.Entry{}, fmt.Errorf("row %d is %s: %w by %s", r.ID, r.State, ErrNothingToResolve, what)
+	}
+	return conversions.Entry{Kind: fits.kind}, nil
+}
+
+// never is when a pause by hand is probed.
+func never() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// PauseByHand stops sending to an account, or to one of its conversion actions,
+// until ResumeByHand.
+func (s *Scheduler) PauseByHand(ctx context.Context, id conversions.AccountID, action, by, why string) error {
+	return s.byHand(ctx, id, func(ctx context.Context, a *account) error {
+		return s.cfg.Store.Pause(ctx, a.keeper.current(), conversions.Paused{ //nolint:wrapcheck // byHand wraps it
+			Account: id, Action: action, Since: s.cfg.Now(), ProbeAt: never(),
+			Answer: conversions.Answer{
+				Verdict: conversions.Pause, Code: "Closeloop.BY_HAND",
+				Sentence: "Paused by " + by + ": " + why + ".", Hint: "closeloop account resume " + string(id),
+			},
+		})
+	})
+}
+
+// ResumeByHand ends a pause, whoever began it.
+func (s *Scheduler) ResumeByHand(ctx context.Context, id conversions.AccountID, action string) error {
+	return s.byHand(ctx, id, func(ctx context.Context, a *account) error {
+		return s.cfg.Store.Resume(ctx, a.keeper.current(), action, s.cfg.Now()) //nolint:wrapcheck // byHand wraps it
+	})
+}
+
+func (s *Scheduler) byHand(ctx context.Context, id conversions.AccountID, f func(context.Context, *account) error) error {
+	a, ok := s.accounts[id]
+	if !ok {
+		return fmt.Errorf("account %s: %w", id, ErrUnknownAccount)
+	}
+	held, release, err := s.waitForLease(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := f(held, a); err != nil {
+		return fmt.Errorf("account %s: %w", id, err)
+	}
+	return nil
+}
