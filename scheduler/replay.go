@@ -59,37 +59,37 @@ func (s *Scheduler) Replay(ctx context.Context, id conversions.AccountID, q conv
 	if err != nil {
 		return report, err
 	}
-	for q.Limit = leadsAtOnce; ; {
-		works, err := s.cfg.Store.Leads(held, id, q)
-		if err != nil {
-			return report, fmt.Errorf("read leads: %w", err)
+	q.Limit = leadsAtOnce
+	for more := true; more; {
+		if more, err = s.replayPage(held, a, &q, rules, &report); err != nil {
+			return report, err
 		}
-		if len(works) == 0 {
-			return report, nil
-		}
-		ds := s.replayed(works, rules, &report)
-		if apply && len(ds) > 0 {
-			if err := s.decideAgain(held, a, ds); err != nil {
-				return report, err
-			}
-		}
-		last := works[len(works)-1]
-		q.AfterSource, q.AfterLead = last.Source, last.Lead
 	}
+	return report, nil
 }
 
-// decideAgain stores decisions between two folds, so that neither writes over
-// the other: rows that were folded since are decided anew from their notices.
-func (s *Scheduler) decideAgain(ctx context.Context, a *account, ds []conversions.Decision) error {
+// replayPage folds one page of leads again and moves the query behind it.
+// Nothing is folded meanwhile: a decision made from rows that have changed
+// since would write over them.
+func (s *Scheduler) replayPage(ctx context.Context, a *account, q *conversions.ReplayQuery, rules conversions.Rules, report *ReplayReport) (more bool, err error) {
 	a.fold.Lock()
 	defer a.fold.Unlock()
-	if _, err := a.keeper.forCall(ctx); err != nil {
-		return err
+	works, err := s.cfg.Store.Leads(ctx, a.id, *q)
+	if err != nil {
+		return false, fmt.Errorf("read leads: %w", err)
 	}
-	if err := s.cfg.Store.Decide(ctx, a.keeper.current(), ds); err != nil {
-		return fmt.Errorf("store decisions: %w", err)
+	if len(works) == 0 {
+		return false, nil
 	}
-	return nil
+	ds := s.replayed(works, rules, report)
+	if report.Applied && len(ds) > 0 {
+		if err := s.cfg.Store.Decide(ctx, a.keeper.current(), ds); err != nil {
+			return false, fmt.Errorf("store decisions: %w", err)
+		}
+	}
+	last := works[len(works)-1]
+	q.AfterSource, q.AfterLead = last.Source, last.Lead
+	return true, nil
 }
 
 // replayed decides leads anew and counts what that changes.
