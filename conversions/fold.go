@@ -41,6 +41,7 @@ type standing struct {
 	ever    bool      // was tagged at least once
 	present bool      // is the case now
 	since   time.Time // first tag of the current unbroken outcome
+	first   int       // index of that tag
 	tag     int       // index of the newest tag that concerned it
 	amounts int       // index of the event whose amounts count, plus one
 	newest  int       // index of the newest event with an amount the stage's rules can use, plus one
@@ -92,7 +93,7 @@ func (l *lead) amounts(i int, e Event) {
 func (l *lead) standing(stage Stage) standing {
 	s := *l.stage(stage)
 	if stage == StageQuoted && s.present && l.taken() {
-		s.present, s.tag, s.outcome = false, l.booked.tag, OutcomeBooked
+		s.present, s.tag, s.outcome = false, l.booked.first, OutcomeBooked
 	}
 	return s
 }
@@ -102,7 +103,7 @@ func (l *lead) taken() bool { return l.booked.present && l.rules.OnBooked == Ret
 
 func (s *standing) enter(i int, e Event) {
 	if !s.present {
-		s.since = e.Order()
+		s.since, s.first = e.Order(), i
 	}
 	s.ever, s.present, s.tag, s.amounts, s.outcome = true, true, i, s.newest, e.Outcome
 }
@@ -141,26 +142,28 @@ func (l *lead) want(stage Stage, s standing) Want {
 
 // withdraw says whether, and when, what Google holds is to be taken back.
 func (l *lead) withdraw(w *Want, tag Event) {
-	switch {
-	case w.Reason == ReasonWithdrawn:
-		w.Withdraw = true
-	case w.Reason == ReasonConsentDenied && l.rules.WithdrawDenied:
-		w.Withdraw = true
-		tag = l.denied(tag)
-	default:
-		return
+	back := w.Reason == ReasonWithdrawn
+	if w.Reason == ReasonConsentDenied && l.rules.WithdrawDenied {
+		tag, back = l.denied()
 	}
-	w.ChangeDue = tag.Order().Add(l.rules.WithdrawWait).UTC()
+	if back {
+		w.Withdraw, w.ChangeDue = true, tag.Order().Add(l.rules.WithdrawWait).UTC()
+	}
 }
 
-// denied returns the event that denied consent, else the tag.
-func (l *lead) denied(tag Event) Event {
+// denied returns the event that denied consent, or false if only the account's
+// rule does: a rule that changed takes nothing back. Denying again does not
+// begin the wait anew.
+func (l *lead) denied() (first Event, ok bool) {
 	for _, e := range slices.Backward(l.events) {
+		if e.Consent == ConsentGranted {
+			break
+		}
 		if e.Consent == ConsentDenied {
-			return e
+			first, ok = e, true
 		}
 	}
-	return tag
+	return first, ok
 }
 
 // value fills in what the stage is worth.
