@@ -1,26 +1,38 @@
 package conversions
 
+import "time"
+
 // MaxNotFound is how many answers that know no such conversion to adjust end
 // the tries: Google may hold a fresh conversion back for up to a day (Google
 // Ads developer blog, August 2024), so two waits of a day are enough.
 const MaxNotFound = 3
 
+// adjusts reports whether the item changes a conversion that is there.
+func (it Item) adjusts() bool { return it.Op == OpRestate || it.Op == OpRetract }
+
+// meetsAnother reports whether an adjustment met one that is not ours. Ours
+// are in order and each has a time of its own, so an equal time is ours only
+// if this very adjustment went unanswered before, and a newer one never is.
+func (a Answer) meetsAnother(resent bool) bool {
+	return a.Verdict == AlreadyThere && a.By != ByRetraction && (!resent || a.By == ByNewerAdjustment)
+}
+
 // adjusted takes over what a restatement or retraction came to. The
 // conversion stays known as it was uploaded but for its value.
 func (r *Row) adjusted(e Entry) {
 	r.AdjustedAt = e.Item.AdjustAt
+	if e.Answer.NotFound && e.Answer.Verdict != Done && e.Answer.Verdict != AlreadyThere {
+		r.notFound(e)
+		return
+	}
 	switch e.Answer.Verdict {
 	case Done:
 		r.changed(e)
 	case AlreadyThere:
 		r.alreadyAdjusted(e)
 	case Refused:
-		r.Closed = ReasonAdjustRefused
+		r.unadjusted(e, ReasonAdjustRefused)
 	case Retry, Later, FixBatch, Pause:
-		if e.Answer.NotFound {
-			r.notFound(e)
-			return
-		}
 		r.again(e)
 	}
 }
@@ -37,21 +49,31 @@ func (r *Row) changed(e Entry) {
 	r.Known.Status, r.Known.Value, r.Known.Currency = KnownThere, e.Item.Value, e.Item.Currency
 }
 
-// alreadyAdjusted tells our adjustment from somebody else's.
+// alreadyAdjusted tells our adjustment from somebody else's. What somebody
+// else's said is not known; the next of ours is later still.
 func (r *Row) alreadyAdjusted(e Entry) {
-	switch e.Answer.By {
-	case ByRetraction:
+	switch {
+	case e.Answer.By == ByRetraction:
+		r.Known.Foreign = e.Item.Op == OpRestate && !r.Known.Retracting
 		r.Known.Status, r.Known.Value = KnownRetracted, Amount{}
-	case ByNewerAdjustment:
-		// Not ours, for ours are in order: what it said is not known. The next
-		// one is later still.
-		r.Known.Value = Amount{}
-		if r.Known.Status == KnownThere {
-			r.Known.Status = KnownThereValue
-		}
+		r.Known.Batch, r.Known.Since = e.Batch, e.At
+		r.accepted()
+	case e.Answer.meetsAnother(e.Resent):
+		r.valueUnknown()
 		r.again(e)
-	case ByAdjustment, ByOrderID, ByClickTime:
+	default:
 		r.changed(e)
+	}
+}
+
+// valueUnknown is a conversion that is there with a value we cannot tell.
+func (r *Row) valueUnknown() { r.Known.Status, r.Known.Value = KnownThereValue, Amount{} }
+
+// unadjusted ends the tries of the operation that was sent. A want that came
+// while it was in flight has tries of its own.
+func (r *Row) unadjusted(e Entry, why Reason) {
+	if e.Item.Version == r.Version {
+		r.Closed = why
 	}
 }
 
@@ -61,28 +83,32 @@ func (r *Row) alreadyAdjusted(e Entry) {
 func (r *Row) notFound(e Entry) {
 	if r.Known.Status == KnownUnanswered {
 		r.Known = Known{}
+		r.NotBefore, r.NotFound = time.Time{}, 0
+		r.accepted()
 		return
 	}
 	r.NotFound++
-	if r.NotFound >= MaxNotFound {
-		r.Closed = ReasonAdjustNotFound
+	if r.NotFound >= MaxNotFound || e.Answer.Verdict == Refused {
+		r.unadjusted(e, ReasonAdjustNotFound)
 		return
 	}
 	r.Tries++
 }
 
-// resolved takes over what a person, or the guard of mass withdrawals, decided.
-func (r *Row) resolved(e Entry) {
-	switch e.Kind {
-	case EntryHeld:
-		r.Held = true
-	case EntryApproved:
-		r.Held, r.Approved = false, r.Version
-	case EntryRetried, EntryPutBack:
-		r.Closed = ""
-		r.revive()
-	case EntryGivenUp:
-		r.Held, r.Closed = false, ReasonGivenUp
-	case EntryDecided, EntryAnswered, EntryTested, EntryClosed, EntryUnanswered, EntrySent, EntryPaused, EntryResumed:
+// leftOpen is an adjustment that went unanswered and is not sent again: the
+// conversion is there all the same, with a value that cannot be told.
+func (r *Row) leftOpen(e Entry) {
+	r.AdjustedAt = e.Item.AdjustAt
+	r.Known.Retracting = r.Known.Retracting || e.Item.Op == OpRetract
+	if r.Known.Status == KnownThere {
+		r.valueUnknown()
 	}
+}
+
+// WantedAgain reports whether the conversion came back after it was retracted,
+// so that its next generation must be decided. What somebody else retracted
+// does not come back by itself: first the outcome must be taken back and
+// tagged anew.
+func (r Row) WantedAgain(w Want) bool {
+	return r.Known.Status == KnownRetracted && w.Wanted && !(r.Known.Foreign && r.Want.Wanted)
 }

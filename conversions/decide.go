@@ -8,7 +8,9 @@ import "time"
 // For a conversion that has no row yet, call it on Row{Key: key}.
 func (r Row) Decide(w Want, events []Event, now time.Time) (Entry, bool) {
 	if r.onlyRulesChanged(w) {
-		return Entry{}, false
+		test := w.Test
+		w = r.Want
+		w.Test = test // whether anything may be sent at all is never of yesterday
 	}
 	return r.Replay(w, events, now)
 }
@@ -25,11 +27,6 @@ func (r Row) Replay(w Want, events []Event, now time.Time) (Entry, bool) {
 	}
 	if r.sent() {
 		w.At, w.Due = r.Want.At, r.Want.Due // fixed when first sent
-		if r.onlyRulesChanged(w) {
-			test := w.Test
-			w = r.Want
-			w.Test = test // whether anything may be sent at all is never of yesterday
-		}
 	}
 	if r.Version > 0 && r.same(w) {
 		return Entry{}, false

@@ -122,13 +122,13 @@ func (r *Row) revive() {
 		r.Known = Known{}
 	}
 	r.NotBefore = time.Time{}
-	r.Tries, r.Counted, r.Moved, r.Shift = 0, 0, false, 0
+	r.Tries, r.Counted, r.NotFound, r.Moved, r.Shift = 0, 0, 0, false, 0
 }
 
 func (r *Row) answered(e Entry) {
 	a := *e.Answer
 	r.Last, r.LastBatch, r.NotBefore = &a, e.Batch, e.NotBefore
-	if e.Item.Op == OpRestate || e.Item.Op == OpRetract {
+	if e.Item.adjusts() {
 		r.adjusted(e)
 		return
 	}
@@ -151,7 +151,11 @@ func (r *Row) answered(e Entry) {
 func (r *Row) alreadyThere(e Entry) {
 	switch {
 	case r.Known.Status == KnownUnanswered && (e.Answer.By == ByOrderID || r.Known.sameClickAndTime(*e.Item)):
-		r.Known.Status, r.Known.Since = KnownThere, e.At
+		mixed := r.Known.Mixed || (e.Resent && r.Known.Value != e.Item.Value)
+		r.Known.Status, r.Known.Since, r.Known.Mixed = KnownThere, e.At, false
+		if mixed {
+			r.valueUnknown()
+		}
 		r.accepted()
 	case e.Resent:
 		r.know(KnownThere, e)
@@ -179,11 +183,17 @@ func (r *Row) again(e Entry) {
 	}
 }
 
-// unanswered keeps the earliest manifest that went without an answer.
+// unanswered keeps the earliest manifest that went without an answer, and
+// whether a later one had another value: then either may be there.
 func (r *Row) unanswered(e Entry) {
 	r.LastBatch = e.Batch
-	if r.Known.Status != KnownUnanswered {
+	switch {
+	case e.Item.adjusts():
+		r.leftOpen(e)
+	case r.Known.Status != KnownUnanswered:
 		r.know(KnownUnanswered, e)
+	case r.Known.Value != e.Item.Value:
+		r.Known.Mixed = true
 	}
 }
 

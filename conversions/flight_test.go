@@ -128,14 +128,40 @@ func TestAnUnansweredRowThatIsWantedAgainIsSentAgain(t *testing.T) {
 
 func TestTheEarliestUnansweredManifestCounts(t *testing.T) {
 	t.Parallel()
-	l := unanswered()
-	b := l.send()
-	l.happens(13*time.Hour, tag(5, 13*time.Hour, "spam"))
-	l.abandon(14*time.Hour, b)
-	l.happens(15*time.Hour, tag(6, 15*time.Hour, "booked", actual(400000)))
-	l.answer(17*time.Hour, again(l.send()), conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID})
-	if got := l.row.Known.Value; got != conversions.AmountOf(250000) {
-		t.Errorf("known value %v, want that of the first manifest, 2500.00", got)
+	byOrderID := conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID}
+	sum := conversions.AmountOf(250000)
+	tests := []struct {
+		name   string
+		second conversions.Cents // sent without an answer after 2,500.00
+		third  conversions.Cents
+		resent bool
+		known  conversions.KnownStatus
+		value  conversions.Amount
+	}{
+		{"equal values, the third first sent", 250000, 400000, false, conversions.KnownThere, sum},
+		{"equal values, resent", 250000, 250000, true, conversions.KnownThere, sum},
+		{"two values", 300000, 400000, false, conversions.KnownThereValue, conversions.Amount{}},
+		{"two values, resent", 300000, 300000, true, conversions.KnownThereValue, conversions.Amount{}},
+		{"another value only when resent", 250000, 400000, true, conversions.KnownThereValue, conversions.Amount{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := unanswered()
+			l.happens(11*time.Hour, tag(5, 11*time.Hour, "booked", actual(tt.second)))
+			b := l.send()
+			l.happens(13*time.Hour, tag(6, 13*time.Hour, "spam"))
+			l.abandon(14*time.Hour, b)
+			l.happens(15*time.Hour, tag(7, 15*time.Hour, "booked", actual(tt.third)))
+			b = l.send()
+			if tt.resent {
+				b = again(b)
+			}
+			l.answer(17*time.Hour, b, byOrderID)
+			if l.row.Known.Status != tt.known || l.row.Known.Value != tt.value {
+				t.Errorf("known = %q %v, want %q %v", l.row.Known.Status, l.row.Known.Value, tt.known, tt.value)
+			}
+		})
 	}
 }
 

@@ -30,6 +30,13 @@ type Known struct {
 	Action string    `json:"action,omitempty"`
 	At     time.Time `json:"at,omitzero"`
 	Click  ClickRef  `json:"click,omitzero"`
+	// Mixed is true with KnownUnanswered when manifests with different values
+	// went unanswered, so that the value cannot be told.
+	Mixed bool `json:"mixed,omitempty"`
+	// Retracting is true once a retraction of ours went unanswered for good,
+	// and Foreign with KnownRetracted when it was not us who retracted.
+	Retracting bool `json:"retracting,omitempty"`
+	Foreign    bool `json:"foreign,omitempty"`
 	// Batch answered, at Since.
 	Batch BatchID   `json:"batch,omitempty"`
 	Since time.Time `json:"since,omitzero"`
@@ -136,6 +143,11 @@ func (r Row) Next() Operation {
 	if r.Closed != "" || r.stuck() {
 		return OpNone
 	}
+	return r.operation()
+}
+
+// operation is the next operation if the row may be tried at all.
+func (r Row) operation() Operation {
 	switch r.Known.Status {
 	case KnownNothing:
 		if r.Want.Wanted && !r.tested() {
@@ -158,22 +170,29 @@ func (r Row) change() Operation {
 	switch {
 	case r.Want.Withdraw:
 		return r.retract()
-	case !r.Want.Wanted || !r.Want.Value.Known || !r.adjustable():
-		return OpNone // only a withdrawal takes back what was sent
-	case r.Known.Status == KnownThereValue, r.Known.Value != r.Want.Value:
+	case r.revalued() && r.changeable():
 		return OpRestate
 	default:
-		return OpNone
+		return OpNone // only a withdrawal takes back what was sent
 	}
+}
+
+// revalued reports whether another value is wanted than the one known.
+func (r Row) revalued() bool {
+	return r.Want.stands() && r.Want.Value.Known && (r.Known.Status == KnownThereValue || r.Known.Value != r.Want.Value)
 }
 
 // retract is OpRetract unless the retraction cannot or may not be sent.
 func (r Row) retract() Operation {
-	if r.Held || r.Want.Test || !r.adjustable() {
+	if r.Held || !r.changeable() {
 		return OpNone
 	}
 	return OpRetract
 }
+
+// changeable reports whether what is there may be changed: never by an account
+// that only tests.
+func (r Row) changeable() bool { return !r.Want.Test && r.adjustable() }
 
 // adjustable reports whether Google takes adjustments of the conversion: not
 // of those it matched by a wbraid (Google Ads API v25, upload-adjustments
@@ -184,13 +203,13 @@ func (r Row) adjustable() bool { return r.Known.Click.Kind != WBRAID }
 // is wanted now.
 func (r Row) differs() bool {
 	switch r.Known.Status {
-	case KnownThere:
-		return r.Want.Withdraw || (r.Want.Wanted && r.Want.Value.Known && r.Known.Value != r.Want.Value)
-	case KnownThereValue:
-		return r.Want.Withdraw || (r.Want.Wanted && r.Want.Value.Known)
+	case KnownThere, KnownThereValue:
+		return r.Want.Withdraw || r.revalued()
 	case KnownUnanswered:
 		return !r.Want.Wanted
-	case KnownNothing, KnownRetracted, KnownRefused:
+	case KnownRetracted:
+		return r.Known.Foreign && r.Want.Wanted
+	case KnownNothing, KnownRefused:
 		return false
 	default:
 		return false
@@ -198,8 +217,10 @@ func (r Row) differs() bool {
 }
 
 // stuck reports whether a person must decide: answers counted against the row
-// too often. What was never sent and is no longer wanted needs nobody.
-func (r Row) stuck() bool { return r.Counted >= MaxCounted && (r.Want.Wanted || r.sent()) }
+// too often. What needs no operation, or was given up, needs nobody.
+func (r Row) stuck() bool {
+	return r.Counted >= MaxCounted && r.Closed == "" && r.operation() != OpNone
+}
 
 func (r Row) tested() bool { return r.Want.Test && r.Tested == r.Version }
 
@@ -211,7 +232,7 @@ func (r Row) Item(zone *time.Location, now time.Time) Item {
 		Click: r.Want.Click, At: r.Want.At.Add(time.Duration(r.Shift) * time.Second).In(zone),
 		Value: r.Want.Value, Currency: r.Want.Currency, Consent: r.Want.Consent, Bumped: r.Moved,
 	}
-	if it.Op != OpRestate && it.Op != OpRetract {
+	if !it.adjusts() {
 		return it
 	}
 	it.Action, it.Click, it.At, it.Bumped, it.Consent = r.Known.Action, r.Known.Click, r.Known.At.In(zone), false, ""
@@ -290,8 +311,13 @@ func (r *Row) unchangeable() Reason {
 	if r.Closed != "" {
 		return r.Closed
 	}
-	if !r.adjustable() {
+	switch {
+	case r.Known.Status == KnownRetracted:
+		return ReasonRetractedElsewhere
+	case !r.adjustable():
 		return ReasonNotAdjustable
+	case r.Want.Test:
+		return ReasonTestMode
 	}
 	return r.Want.Reason
 }

@@ -38,6 +38,9 @@ const (
 	ReasonAdjustNotFound  Reason = "not_found_to_adjust"
 	ReasonWithdrawalsHeld Reason = "withdrawals_held"
 	ReasonGivenUp         Reason = "given_up"
+	ReasonTestMode        Reason = "account_only_tests"
+	// ReasonRetractedElsewhere: somebody else retracted what is wanted.
+	ReasonRetractedElsewhere Reason = "retracted_by_another_tool"
 )
 
 // Sentence says the reason so that a marketer understands it.
@@ -81,6 +84,10 @@ func (r Reason) Sentence() string { //nolint:gocyclo // a table: one line for ea
 		return "Google refused the correction; it still holds what was uploaded."
 	case ReasonAdjustNotFound:
 		return "Google says it knows no such conversion to correct."
+	case ReasonTestMode:
+		return "The account only tests, so nothing that Google holds is changed."
+	case ReasonRetractedElsewhere:
+		return "Somebody else retracted the conversion at Google, and a retracted conversion cannot come back."
 	case ReasonGivenUp:
 		return "A person gave it up."
 	case ReasonWithdrawalsHeld:
@@ -134,6 +141,18 @@ type Want struct {
 	WaitUntil time.Time `json:"wait_until,omitzero"`
 	// Test is true when the account only tests: nothing is really sent.
 	Test bool `json:"test,omitempty"`
+}
+
+// stands reports whether a conversion that is there is to keep the want's
+// value. Where and from when conversions are sent are rules for what was never
+// sent: later changes go where the upload went.
+func (w Want) stands() bool {
+	switch w.Reason {
+	case "", ReasonNoAction, ReasonBeforeUploadFrom, ReasonAfterLookBack:
+		return true
+	default:
+		return false
+	}
 }
 
 // Waiting reports whether the want waits for a click id.

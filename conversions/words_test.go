@@ -118,7 +118,7 @@ func TestEveryReasonHasASentence(t *testing.T) {
 		conversions.ReasonUnmatched, conversions.ReasonForeign, conversions.ReasonNeedsPerson,
 		conversions.ReasonUnanswered, conversions.ReasonTooLateToAdjust, conversions.ReasonNotAdjustable,
 		conversions.ReasonAdjustRefused, conversions.ReasonAdjustNotFound, conversions.ReasonWithdrawalsHeld,
-		conversions.ReasonGivenUp,
+		conversions.ReasonGivenUp, conversions.ReasonTestMode, conversions.ReasonRetractedElsewhere,
 	} {
 		s := r.Sentence()
 		if len(s) < 20 || !strings.HasSuffix(s, ".") {
