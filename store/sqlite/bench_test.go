@@ -248,7 +248,7 @@ func BenchmarkDue2000(b *testing.B) {
 	s := openBench(b)
 	queued(b, s, 3*claim)
 	for b.Loop() {
-		rows, err := s.Due(b.Context(), "acme", benchNow, claim, nil)
+		rows, err := s.Due(b.Context(), "acme", conversions.Claim{Now: benchNow, Limit: claim})
 		if err != nil || len(rows) != claim {
 			b.Fatalf("%d rows, %v", len(rows), err)
 		}
@@ -258,7 +258,7 @@ func BenchmarkDue2000(b *testing.B) {
 // batchOf is a batch of the rows that are due.
 func batchOf(b *testing.B, s *sqlite.Store, id int) conversions.Batch {
 	b.Helper()
-	rows, err := s.Due(b.Context(), "acme", benchNow, claim, nil)
+	rows, err := s.Due(b.Context(), "acme", conversions.Claim{Now: benchNow, Limit: claim})
 	if err != nil || len(rows) != claim {
 		b.Fatalf("%d rows, %v", len(rows), err)
 	}
@@ -268,7 +268,7 @@ func batchOf(b *testing.B, s *sqlite.Store, id int) conversions.Batch {
 	}
 	zone := time.FixedZone("", 7200)
 	for _, r := range rows {
-		batch.Items = append(batch.Items, r.Item(zone))
+		batch.Items = append(batch.Items, r.Item(zone, benchNow))
 	}
 	return batch
 }

@@ -45,7 +45,7 @@ func tidyEntry(e conversions.Entry) conversions.Entry {
 	if e.Want != nil {
 		w := *e.Want
 		w.At, w.Lead, w.Due = tidy(w.At), tidy(w.Lead), tidy(w.Due)
-		w.Deadline, w.WaitUntil = tidy(w.Deadline), tidy(w.WaitUntil)
+		w.Deadline, w.WaitUntil, w.ChangeDue = tidy(w.Deadline), tidy(w.WaitUntil), tidy(w.ChangeDue)
 		e.Want = &w
 	}
 	if e.Item != nil {

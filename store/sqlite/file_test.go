@@ -360,13 +360,13 @@ func TestForgottenIsGoneFromTheFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rows, err := s.Due(t.Context(), "acme", benchNow, 200, nil)
+	rows, err := s.Due(t.Context(), "acme", conversions.Claim{Now: benchNow, Limit: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
 	batch := conversions.Batch{ID: "b", Account: "acme", Created: benchNow}
 	for _, r := range rows {
-		batch.Items = append(batch.Items, r.Item(time.UTC))
+		batch.Items = append(batch.Items, r.Item(time.UTC, benchNow))
 	}
 	if _, err := s.Begin(t.Context(), lease, batch); err != nil {
 		t.Fatal(err)

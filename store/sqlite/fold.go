@@ -24,16 +24,7 @@ func (s *Store) Unfolded(ctx context.Context, a conversions.AccountID, limit int
 		if work, err = noticed(ctx, q, a, limit); err != nil {
 			return err
 		}
-		for i := range work {
-			w := &work[i]
-			if w.Events, err = eventsOf(ctx, q, a, w.Source, w.Lead); err != nil {
-				return err
-			}
-			if w.Rows, err = rowsOf(ctx, q, a, w.Source, w.Lead); err != nil {
-				return err
-			}
-		}
-		return nil
+		return gather(ctx, q, a, work)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read unfolded leads of %s: %w", a, err)
@@ -137,20 +128,18 @@ func (s *Store) Refold(ctx context.Context, l conversions.Lease, fingerprint str
 	var leads int
 	err := s.guarded(ctx, l, func(ctx context.Context, t tx) error {
 		var stored string
-		var number int64
-		err := t.one(ctx, []any{&stored, &number}, `SELECT fingerprint, refolded FROM account WHERE account = ?`, string(l.Account))
+		err := t.one(ctx, []any{&stored}, `SELECT fingerprint FROM account WHERE account = ?`, string(l.Account))
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("read fingerprint: %w", err)
 		}
 		if err == nil && stored == fingerprint {
 			return nil
 		}
-		// Odd, and beyond every notice there is: the leads queue up behind the events of today.
-		err = t.one(ctx, []any{&number}, `INSERT INTO account (account, fingerprint, refolded)
-			VALUES (?1, ?2, max(?3 + 2, 2 * (SELECT coalesce(max(seq), 0) FROM event) + 1))
-			ON CONFLICT (account) DO UPDATE SET fingerprint = excluded.fingerprint, refolded = excluded.refolded
-			RETURNING refolded`, string(l.Account), fingerprint, number|1)
+		number, err := oddNotice(ctx, t, l.Account)
 		if err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, `UPDATE account SET fingerprint = ? WHERE account = ?`, fingerprint, string(l.Account)); err != nil {
 			return fmt.Errorf("store fingerprint: %w", err)
 		}
 		leads, err = t.changed(ctx, `INSERT INTO inbox (account, notice, source, lead)

@@ -15,14 +15,30 @@ type queryer func(ctx context.Context, text string, args ...any) (*sql.Rows, err
 // answer.
 const inFlight = `SELECT j.value FROM batch AS b, json_each(b.rows) AS j WHERE b.settled IS NULL AND b.account = `
 
-// snapshot runs f on one state of the database.
+// snapshot runs f on one state of the database. A text that f repeats is
+// prepared once.
 func (s *Store) snapshot(ctx context.Context, f func(queryer) error) error {
 	tx, err := s.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("begin reading: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // there is nothing to lose
-	return f(tx.QueryContext)
+	stmts := map[string]*sql.Stmt{}
+	defer func() {
+		for _, s := range stmts {
+			_ = s.Close()
+		}
+	}()
+	return f(func(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+		if stmts[text] == nil {
+			stmt, err := tx.PrepareContext(ctx, text)
+			if err != nil {
+				return nil, fmt.Errorf("prepare: %w", err)
+			}
+			stmts[text] = stmt
+		}
+		return stmts[text].QueryContext(ctx, args...) //nolint:wrapcheck // every caller says what it was doing
+	})
 }
 
 // collect runs a query and reads every row of it.
@@ -91,5 +107,7 @@ func (w *where) String() string {
 	if len(w.conds) == 0 {
 		return ""
 	}
-	return " WHERE " + strings.Join(w.conds, " AND ")
+	return " WHERE " + w.all()
 }
+
+func (w *where) all() string { return strings.Join(w.conds, " AND ") }

@@ -34,21 +34,27 @@ type recorded struct {
 // are now. Entries with a Key create rows; an unknown row is
 // conversions.ErrNotFound.
 func record(ctx context.Context, t tx, l conversions.Lease, entries []conversions.Entry) error {
+	_, err := recordRows(ctx, t, l, entries)
+	return err
+}
+
+// recordRows is record for a caller that wants to see the changed rows.
+func recordRows(ctx context.Context, t tx, l conversions.Lease, entries []conversions.Entry) ([]*recorded, error) {
 	r := recorder{account: l.Account}
 	if err := r.load(ctx, t, entries); err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range entries {
 		if err := r.append(ctx, t, tidyEntry(e)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, c := range r.changed {
 		if err := c.save(ctx, t); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return r.changed, nil
 }
 
 // load reads the rows that entries are about, in one query.
@@ -118,12 +124,20 @@ func appendEntry(ctx context.Context, t tx, e conversions.Entry) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, `INSERT INTO ledger (account, conversion, at, kind, batch, body) VALUES (?, ?, ?, ?, ?, ?)`,
-		string(e.Account), int64(e.Row), micros(e.At), string(e.Kind), string(e.Batch), body)
+	_, err = t.exec(ctx, `INSERT INTO ledger (account, conversion, at, kind, batch, answered, body) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		string(e.Account), int64(e.Row), micros(e.At), string(e.Kind), string(e.Batch), string(answeredOp(e)), body)
 	if err != nil {
 		return fmt.Errorf("append %s entry: %w", e.Kind, err)
 	}
 	return nil
+}
+
+// answeredOp is the operation that an EntryAnswered answers.
+func answeredOp(e conversions.Entry) conversions.Operation {
+	if e.Kind != conversions.EntryAnswered || e.Item == nil {
+		return conversions.OpNone
+	}
+	return e.Item.Op
 }
 
 // save writes the row, its place among what is pending, and its click id.
@@ -176,6 +190,7 @@ func cents(r *conversions.Row) (wanted, known conversions.Cents) {
 // there.
 type place struct {
 	rank, deadline, due int64
+	op                  conversions.Operation
 	action              string
 }
 
@@ -183,7 +198,7 @@ func placeOf(r *conversions.Row) place {
 	if r.Due.IsZero() {
 		return place{}
 	}
-	return place{int64(r.Key.Stage.Rank()), micros(r.Want.Deadline), micros(r.Due), r.Want.Action}
+	return place{int64(r.Key.Stage.Rank()), micros(r.Deadline()), micros(r.Due), r.Next(), r.Action()}
 }
 
 func (c *recorded) savePending(ctx context.Context, t tx) error {
@@ -201,8 +216,8 @@ func (c *recorded) savePending(ctx context.Context, t tx) error {
 	if is == (place{}) {
 		return nil
 	}
-	_, err := t.exec(ctx, `INSERT INTO pending (account, rank, deadline, conversion, due, action) VALUES (?, ?, ?, ?, ?, ?)`,
-		string(c.now.Key.Account), is.rank, is.deadline, int64(c.now.ID), is.due, is.action)
+	_, err := t.exec(ctx, `INSERT INTO pending (account, rank, deadline, conversion, due, op, action) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		string(c.now.Key.Account), is.rank, is.deadline, int64(c.now.ID), is.due, string(is.op), is.action)
 	return err
 }
 

@@ -11,14 +11,15 @@ import (
 )
 
 // Due implements store.Sending.
-func (s *Store) Due(ctx context.Context, a conversions.AccountID, now time.Time, limit int, without []string) ([]conversions.Row, error) {
+func (s *Store) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
 	// CROSS JOIN keeps the order of the tables: pending in its own order, up
 	// to the limit, and one look-up each.
 	rows, err := collect(ctx, s.reads.QueryContext, document[conversions.Row],
 		`SELECT c.doc FROM pending AS p CROSS JOIN conversion AS c ON c.id = p.conversion
-		WHERE p.account = ?1 AND p.due <= ?2 AND p.action NOT IN (SELECT value FROM json_each(?3))
-			AND p.conversion NOT IN (`+inFlight+`?1)
-		ORDER BY p.rank, p.deadline, p.conversion LIMIT ?4`, string(a), micros(now), list(without), limit)
+		WHERE p.account = ?1 AND p.due <= ?2 AND (?5 = '' OR p.op = ?5)
+			AND p.action NOT IN (SELECT value FROM json_each(?3)) AND p.conversion NOT IN (`+inFlight+`?1)
+		ORDER BY p.rank, p.deadline, p.conversion LIMIT ?4`,
+		string(a), micros(c.Now), list(c.Without), c.Limit, string(c.Only))
 	if err != nil {
 		return nil, fmt.Errorf("read due rows of %s: %w", a, err)
 	}
@@ -146,34 +147,6 @@ func (s *Store) Again(ctx context.Context, l conversions.Lease, id conversions.B
 		return conversions.Batch{}, fmt.Errorf("send batch %s again: %w", id, err)
 	}
 	return b, nil
-}
-
-// Settle implements store.Sending.
-func (s *Store) Settle(ctx context.Context, l conversions.Lease, set conversions.Settlement) error {
-	var call any // NULL
-	if set.Call != nil {
-		text, err := encode(set.Call)
-		if err != nil {
-			return fmt.Errorf("settle batch %s: %w", set.Batch, err)
-		}
-		call = text
-	}
-	err := s.guarded(ctx, l, func(ctx context.Context, t tx) error {
-		n, err := t.changed(ctx, `UPDATE batch SET settled = ?, request_id = ?, job_id = ?, call = ?
-			WHERE account = ? AND id = ? AND settled IS NULL`,
-			micros(set.At), set.RequestID, set.JobID, call, string(l.Account), string(set.Batch))
-		if err != nil {
-			return fmt.Errorf("end batch: %w", err)
-		}
-		if n == 0 {
-			return conversions.ErrNotFound
-		}
-		return record(ctx, t, l, set.Entries)
-	})
-	if err != nil {
-		return fmt.Errorf("settle batch %s: %w", set.Batch, err)
-	}
-	return nil
 }
 
 // Record implements store.Sending.

@@ -81,8 +81,9 @@ func readSideRow(rows *sql.Rows) (sideRow, error) {
 	return r, decode(doc, &r.person)
 }
 
-// moveApart gives every item of the batch a second that no other row has for
+// moveApart gives every upload of the batch a second that no other row has for
 // its action and click, and remembers it. A row that has one keeps it.
+// Adjustments are of a conversion as it was uploaded and stay as they are.
 func moveApart(ctx context.Context, t tx, b conversions.Batch) error {
 	held, err := slotsOf(ctx, t, b)
 	if err != nil {
@@ -90,6 +91,9 @@ func moveApart(ctx context.Context, t tx, b conversions.Batch) error {
 	}
 	for i := range b.Items {
 		it := &b.Items[i]
+		if it.Op != conversions.OpUpload {
+			continue
+		}
 		if it.ClickID == "" {
 			continue // erased: there is nothing to send, so nothing to keep apart
 		}

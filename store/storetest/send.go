@@ -34,7 +34,7 @@ func dueOrder(w *world) {
 	w.fold()
 	want := []string{"early booked", "middle booked", "late booked", "early quoted", "middle quoted", "late quoted"}
 	w.same("due", want, leadsOf(w.due()))
-	rows, err := w.s.Due(w.Context(), account, w.now, 4, nil)
+	rows, err := w.s.Due(w.Context(), account, conversions.Claim{Now: w.now, Limit: 4})
 	w.must(err)
 	w.same("four", want[:4], leadsOf(rows))
 	at := w.row("fresh").Due
@@ -42,7 +42,7 @@ func dueOrder(w *world) {
 	w.same("just before it is due", 6, len(w.due()))
 	w.now = at
 	w.same("at its due time", 7, len(w.due()))
-	none, err := w.s.Due(w.Context(), "other", w.now, 10, nil)
+	none, err := w.s.Due(w.Context(), "other", conversions.Claim{Now: w.now, Limit: 10})
 	w.must(err)
 	w.same("another account's", 0, len(none))
 }
@@ -55,7 +55,7 @@ func dueWithout(w *world) {
 	w.same("without both", 0, len(w.due("101", "102")))
 	b := w.begin(w.row("L2"))
 	w.same("one in flight", []string{"L1 booked", "L3 booked", "L1 quoted"}, leadsOf(w.due()))
-	first, err := w.s.Due(w.Context(), account, w.now, 2, nil)
+	first, err := w.s.Due(w.Context(), account, conversions.Claim{Now: w.now, Limit: 2})
 	w.must(err)
 	w.same("the limit counts what is left", 2, len(first))
 	w.settle(b, conversions.Answer{Verdict: conversions.Later, Wait: time.Hour})

@@ -193,7 +193,7 @@ func (w *world) row(lead conversions.LeadID) conversions.Row {
 // due returns what is due now.
 func (w *world) due(without ...string) []conversions.Row {
 	w.Helper()
-	rows, err := w.s.Due(w.Context(), w.account, w.now, 1000, without)
+	rows, err := w.s.Due(w.Context(), w.account, conversions.Claim{Now: w.now, Limit: 1000, Without: without})
 	w.must(err)
 	return rows
 }
@@ -206,7 +206,7 @@ func (w *world) batch(rows ...conversions.Row) conversions.Batch {
 		Target: w.rules().Target, Created: w.now,
 	}
 	for _, r := range rows {
-		b.Items = append(b.Items, r.Item(time.FixedZone("", 2*60*60)))
+		b.Items = append(b.Items, r.Item(time.FixedZone("", 2*60*60), w.now))
 	}
 	return b
 }

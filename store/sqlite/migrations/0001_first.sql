@@ -15,7 +15,7 @@ CREATE TABLE event (
   doc      TEXT NOT NULL  -- the rest of the event; nothing that identifies a person
 ) STRICT;
 CREATE UNIQUE INDEX event_body ON event (source, body);      -- finds duplicates
-CREATE INDEX event_lead ON event (account, lead, source);    -- gathers a lead's events for the fold
+CREATE INDEX event_lead ON event (account, source, lead);    -- gathers a lead's events for the fold, and leads for a replay
 
 CREATE TRIGGER event_keep_update BEFORE UPDATE ON event BEGIN SELECT raise(ABORT, 'events are append-only'); END;
 CREATE TRIGGER event_keep_delete BEFORE DELETE ON event BEGIN SELECT raise(ABORT, 'events are append-only'); END;
@@ -27,7 +27,7 @@ CREATE TABLE identity (
 ) STRICT;
 
 -- Notices of leads to fold. A number is never used twice for the same lead: twice the event's seq when an event
--- came, an odd number when the account's rules changed (account.refolded is the last one).
+-- came, an odd number when the account's rules changed or a retraction came too late (account.refolded is the last one).
 CREATE TABLE inbox (
   account TEXT NOT NULL,
   notice  INTEGER NOT NULL,
@@ -81,7 +81,8 @@ CREATE TABLE pending (
   deadline   INTEGER NOT NULL,
   conversion INTEGER NOT NULL,
   due        INTEGER NOT NULL,
-  action     TEXT NOT NULL,
+  op         TEXT NOT NULL, -- the row's next operation; empty while it waits for a click id
+  action     TEXT NOT NULL, -- the conversion action of that operation
   PRIMARY KEY (account, rank, deadline, conversion)
 ) STRICT, WITHOUT ROWID;
 
@@ -115,9 +116,15 @@ CREATE TABLE plan (
   next    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What Google said last of an account's conversion actions.
+CREATE TABLE facts (
+  account TEXT PRIMARY KEY,
+  doc     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE account (
   account     TEXT PRIMARY KEY,
-  fingerprint TEXT NOT NULL,   -- of the rules under which never-sent rows were last decided
+  fingerprint TEXT NOT NULL,   -- of the rules under which never-sent rows were last decided; empty if they never were
   refolded    INTEGER NOT NULL -- the last odd notice given out
 ) STRICT, WITHOUT ROWID;
 
@@ -133,6 +140,7 @@ CREATE TABLE batch (
   sent_at    INTEGER NOT NULL,
   attempts   INTEGER NOT NULL,
   settled    INTEGER,          -- NULL while the batch is sending: its rows are in flight
+  uploaded   INTEGER NOT NULL DEFAULT 0, -- how many uploads Google accepted or had already, for the guard of mass withdrawals
   job_id     INTEGER NOT NULL DEFAULT 0,
   request_id TEXT NOT NULL DEFAULT '',
   call       TEXT,             -- the answer to the call as a whole, if it failed
@@ -141,6 +149,7 @@ CREATE TABLE batch (
 ) STRICT;
 CREATE UNIQUE INDEX batch_id ON batch (account, id);
 CREATE INDEX batch_sending ON batch (account, created) WHERE settled IS NULL;
+CREATE INDEX batch_settled ON batch (account, settled, uploaded) WHERE settled IS NOT NULL; -- sums without reading manifests
 
 -- Everything decided, sent and answered. Append-only: see the triggers.
 CREATE TABLE ledger (
@@ -150,9 +159,11 @@ CREATE TABLE ledger (
   at         INTEGER NOT NULL,
   kind       TEXT NOT NULL,
   batch      TEXT NOT NULL,
+  answered   TEXT NOT NULL,    -- the operation that the entry answers; empty for entries of other kinds
   body       TEXT NOT NULL
 ) STRICT;
 CREATE INDEX ledger_conversion ON ledger (account, conversion, seq);
+CREATE INDEX ledger_upload ON ledger (account, seq) WHERE answered = 'upload'; -- the latest answers, for the guard of mass refusals
 
 CREATE TRIGGER ledger_keep_update BEFORE UPDATE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER ledger_keep_delete BEFORE DELETE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;

@@ -1,0 +1,101 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"closeloop/conversions"
+)
+
+// Settle implements store.Sending.
+func (s *Store) Settle(ctx context.Context, l conversions.Lease, set conversions.Settlement) error {
+	err := s.guarded(ctx, l, func(ctx context.Context, t tx) error {
+		if err := endBatch(ctx, t, l, set); err != nil {
+			return err
+		}
+		changed, err := recordRows(ctx, t, l, set.Entries)
+		if err != nil {
+			return err
+		}
+		return noticeRetracted(ctx, t, l, changed)
+	})
+	if err != nil {
+		return fmt.Errorf("settle batch %s: %w", set.Batch, err)
+	}
+	return nil
+}
+
+// endBatch writes how a batch without an answer ended.
+func endBatch(ctx context.Context, t tx, l conversions.Lease, set conversions.Settlement) error {
+	var call any // NULL
+	if set.Call != nil {
+		text, err := encode(set.Call)
+		if err != nil {
+			return err
+		}
+		call = text
+	}
+	n, err := t.changed(ctx, `UPDATE batch SET settled = ?, uploaded = ?, request_id = ?, job_id = ?, call = ?
+		WHERE account = ? AND id = ? AND settled IS NULL`,
+		micros(set.At), uploaded(set.Entries), set.RequestID, set.JobID, call, string(l.Account), string(set.Batch))
+	if err != nil {
+		return fmt.Errorf("end batch: %w", err)
+	}
+	if n == 0 {
+		return conversions.ErrNotFound
+	}
+	return nil
+}
+
+// uploaded counts the uploads that Google accepted or had already.
+func uploaded(es []conversions.Entry) (n int) {
+	for _, e := range es {
+		if answeredOp(e) != conversions.OpUpload || e.Answer == nil {
+			continue
+		}
+		if v := e.Answer.Verdict; v == conversions.Done || v == conversions.AlreadyThere {
+			n++
+		}
+	}
+	return n
+}
+
+// noticeRetracted leaves a notice for the lead of every row that has become
+// retracted although it is wanted: the outcome came back while the retraction
+// was in flight, and the fold that saw it could not know.
+func noticeRetracted(ctx context.Context, t tx, l conversions.Lease, changed []*recorded) error {
+	var number int64
+	for _, c := range changed {
+		is := c.now.Known.Status == conversions.KnownRetracted && c.now.Want.Wanted
+		if !is || c.before.Known.Status == conversions.KnownRetracted {
+			continue
+		}
+		if number == 0 {
+			var err error
+			if number, err = oddNotice(ctx, t, l.Account); err != nil {
+				return err
+			}
+		}
+		_, err := t.exec(ctx, `INSERT INTO inbox (account, notice, source, lead) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			string(l.Account), number, c.now.Key.Source, string(c.now.Key.Lead))
+		if err != nil {
+			return fmt.Errorf("leave notice: %w", err)
+		}
+	}
+	return nil
+}
+
+// oddNotice returns a notice number of the account that was never given out.
+// It is odd, and beyond every notice there is: the leads queue up behind the
+// events of today.
+func oddNotice(ctx context.Context, t tx, a conversions.AccountID) (int64, error) {
+	var number int64
+	err := t.one(ctx, []any{&number}, `INSERT INTO account (account, fingerprint, refolded)
+		VALUES (?1, '', 2 * (SELECT coalesce(max(seq), 0) FROM event) + 1)
+		ON CONFLICT (account) DO UPDATE SET refolded = max(account.refolded + 2, excluded.refolded)
+		RETURNING refolded`, string(a))
+	if err != nil {
+		return 0, fmt.Errorf("number notice: %w", err)
+	}
+	return number, nil
+}
