@@ -34,6 +34,7 @@ type Place string
 
 // The places a click id is looked for, in the order in which they win.
 const (
+	PlacePerson  Place = "person"  // given by a person who resolved the outcome
 	PlaceField   Place = "field"   // a field meant for a click id
 	PlaceLanding Place = "landing" // the query of the landing page
 )
@@ -78,9 +79,10 @@ type MatchRule string
 
 // The rules of matching, strongest first.
 const (
-	MatchOwn     MatchRule = "own_click"    // the outcome's own delivery carried it
-	MatchCall    MatchRule = "same_call"    // another event of the same call carried it
-	MatchLanding MatchRule = "landing_page" // the landing page of the same call carried it
+	MatchPerson  MatchRule = "set_by_person" // a person gave it
+	MatchOwn     MatchRule = "own_click"     // the outcome's own delivery carried it
+	MatchCall    MatchRule = "same_call"     // another event of the same call carried it
+	MatchLanding MatchRule = "landing_page"  // the landing page of the same call carried it
 )
 
 // ClickRef points at a click id without holding it: the N-th click found in

@@ -58,6 +58,10 @@ const (
 	FlagReusedDelivery Flag = "reused_delivery_id"
 )
 
+// KindClickSet is the kind of the event that stands for a click id given by a
+// person; no source sends it.
+const KindClickSet EventKind = "closeloop.click_set"
+
 // FutureTolerance is how far ahead of its receipt an event's time may lie
 // before it is flagged.
 const FutureTolerance = 5 * time.Minute
@@ -99,6 +103,9 @@ type Event struct {
 	Landing string `json:"landing,omitempty"`
 	// Consent is what this delivery says of consent.
 	Consent Consent `json:"consent,omitempty"`
+	// By and Note say who gave a click id and why; only with KindClickSet.
+	By   string `json:"by,omitempty"`
+	Note string `json:"note,omitempty"`
 	// Flags are informational.
 	Flags []Flag `json:"flags,omitempty"`
 	// Person holds all that could identify somebody; stored apart and

@@ -13,6 +13,7 @@ var _ conversions.Matcher = Belonging
 // events[tag]. It satisfies conversions.Matcher: events are one lead's, in
 // fold order; it is pure. The first rule that finds a usable id wins:
 //
+//  0. MatchPerson: a person gave it; the newest counts.
 //  1. MatchOwn: a field of the tag's own delivery.
 //  2. MatchCall: a field of another event of the call, before or after.
 //  3. MatchLanding: the landing page of any event of the call, the tag's
@@ -48,6 +49,8 @@ func Belonging(events []conversions.Event, tag int) conversions.Match {
 
 func ruleFor(c conversions.FoundClick, own bool) conversions.MatchRule {
 	switch {
+	case c.Place == conversions.PlacePerson:
+		return conversions.MatchPerson
 	case c.Place == conversions.PlaceLanding:
 		return conversions.MatchLanding
 	case own:
@@ -68,6 +71,9 @@ type candidate struct {
 func (c candidate) beats(o candidate, tag time.Time) bool {
 	if o.event == nil {
 		return true
+	}
+	if c.rule == conversions.MatchPerson && o.rule == conversions.MatchPerson {
+		return c.event.Order().After(o.event.Order()) // a later word corrects an earlier one
 	}
 	for _, d := range []int{
 		ruleRank(c.rule) - ruleRank(o.rule),
@@ -101,6 +107,8 @@ func nearer(a, b, tag time.Time) int {
 
 func ruleRank(r conversions.MatchRule) int {
 	switch r {
+	case conversions.MatchPerson:
+		return -1
 	case conversions.MatchOwn:
 		return 0
 	case conversions.MatchCall:

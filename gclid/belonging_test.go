@@ -174,3 +174,25 @@ func TestBelongingIgnoresArrival(t *testing.T) {
 		}
 	}
 }
+
+func TestBelongingTakesAPersonsLastWord(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 25, 12, 0, 0, 0, time.UTC)
+	give := func(seq int64, after time.Duration, place conversions.Place, id string) conversions.Event {
+		return conversions.Event{
+			Seq: seq, At: at.Add(after), Received: at.Add(after),
+			Person: conversions.Person{Clicks: []conversions.FoundClick{{
+				Click: conversions.Click{Kind: conversions.GCLID, ID: id}, Place: place,
+			}}},
+		}
+	}
+	events := []conversions.Event{
+		give(1, 0, conversions.PlaceField, "own"),
+		give(2, time.Hour, conversions.PlacePerson, "first"),
+		give(3, 2*time.Hour, conversions.PlacePerson, "second"),
+	}
+	got := gclid.Belonging(events, 0)
+	if got.Click.ID != "second" || got.Ref.Rule != conversions.MatchPerson {
+		t.Errorf("the tag's click is %q by %s, want the last that a person gave", got.Click.ID, got.Ref.Rule)
+	}
+}

@@ -36,6 +36,14 @@ func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 	}
 }
 
+// Fold decides the leads in the account's inbox now.
+func (s *Scheduler) Fold(ctx context.Context, id conversions.AccountID) error {
+	return s.byHand(ctx, id, func(ctx context.Context, a *account) error {
+		_, err := s.foldHeld(ctx, a)
+		return err
+	})
+}
+
 // foldAccount decides every lead in the account's inbox. The lease is taken
 // only if there is one.
 func (s *Scheduler) foldAccount(ctx context.Context, a *account) error {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"closeloop/audit"
 	"closeloop/cmd/closeloop/config"
 	"closeloop/conversions"
 	"closeloop/gclid"
@@ -148,7 +147,7 @@ func (a *app) setClick(ctx context.Context, e *engine, row conversions.Row, clic
 func (a *app) rowOf(ctx context.Context, e *engine, subject, account string) (conversions.Row, error) {
 	f := conversions.Filter{Account: conversions.AccountID(account)}
 	if id, err := strconv.ParseInt(subject, 10, 64); err == nil {
-		return audit.FindRow(ctx, e.store, f.Account, conversions.RowID(id)) //nolint:wrapcheck // says what it looked for
+		return findRow(ctx, e, f.Account, conversions.RowID(id))
 	}
 	f.OrderID, f.Limit = subject, 1
 	rows, err := e.store.List(ctx, f)
@@ -159,6 +158,27 @@ func (a *app) rowOf(ctx context.Context, e *engine, subject, account string) (co
 		return conversions.Row{}, fmt.Errorf("row %q: %w", subject, conversions.ErrNotFound)
 	}
 	return rows[0], nil
+}
+
+// findRow looks for a row number in the account, or in all of them.
+func findRow(ctx context.Context, e *engine, account conversions.AccountID, id conversions.RowID) (conversions.Row, error) {
+	accounts := []conversions.AccountID{account}
+	if account == "" {
+		var err error
+		if accounts, err = e.store.Accounts(ctx); err != nil {
+			return conversions.Row{}, fmt.Errorf("list accounts: %w", err)
+		}
+	}
+	for _, a := range accounts {
+		rows, err := e.store.Rows(ctx, a, []conversions.RowID{id})
+		if err != nil {
+			return conversions.Row{}, fmt.Errorf("look up row: %w", err)
+		}
+		if len(rows) > 0 {
+			return rows[0], nil
+		}
+	}
+	return conversions.Row{}, fmt.Errorf("row %d: %w", id, conversions.ErrNotFound)
 }
 
 // withEngine opens what a command needs to work for an account, and closes it.
