@@ -18,9 +18,11 @@ type life struct {
 	batches int
 }
 
-func newLife() *life {
+func newLife() *life { return newLifeOf(conversions.StageBooked) }
+
+func newLifeOf(stage conversions.Stage) *life {
 	return &life{rules: rules(), row: conversions.Row{Key: conversions.Key{
-		Account: "acme", Source: "src_1", Lead: "call-1", Stage: conversions.StageBooked,
+		Account: "acme", Source: "src_1", Lead: "call-1", Stage: stage,
 	}}}
 }
 
@@ -62,11 +64,13 @@ func (l *life) happens(now time.Duration, events ...conversions.Event) bool {
 	return false
 }
 
-func (l *life) send() conversions.Batch {
+func (l *life) send() conversions.Batch { return l.sendAt(8 * time.Hour) }
+
+func (l *life) sendAt(now time.Duration) conversions.Batch {
 	l.batches++
 	return conversions.Batch{
 		ID: conversions.BatchID("b" + strconv.Itoa(l.batches)), Account: "acme",
-		Target: l.row.Want.Target, Attempts: 1, Items: []conversions.Item{l.row.Item(time.UTC, at(8*time.Hour))},
+		Target: l.row.Target(), Attempts: 1, Items: []conversions.Item{l.row.Item(time.UTC, at(now))},
 	}
 }
 
@@ -86,6 +90,19 @@ func (l *life) test(now time.Duration, b conversions.Batch, a conversions.Answer
 
 func (l *life) abandon(now time.Duration, b conversions.Batch) {
 	l.write(l.row.Abandon(b, b.Items[0], at(now)))
+}
+
+// decides writes what the guard or a person decided, and reports whether that
+// changed anything.
+func (l *life) decides(now time.Duration, kind conversions.EntryKind) bool {
+	e, ok := l.row.Resolve(kind, "a person", "a reason", at(now))
+	if kind == conversions.EntryHeld {
+		e, ok = l.row.Hold(at(now))
+	}
+	if ok {
+		l.write(e)
+	}
+	return ok
 }
 
 func (l *life) closes(now time.Duration) bool {
