@@ -31,13 +31,13 @@ func (s *Store) snapshot(ctx context.Context, f func(queryer) error) error {
 	}()
 	return f(func(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 		if stmts[text] == nil {
-			stmt, err := tx.PrepareContext(ctx, text)
+			stmt, err := tx.PrepareContext(ctx, text) //nolint:sqlclosecheck // kept for the next time; closed above
 			if err != nil {
 				return nil, fmt.Errorf("prepare: %w", err)
 			}
 			stmts[text] = stmt
 		}
-		return stmts[text].QueryContext(ctx, args...) //nolint:wrapcheck // every caller says what it was doing
+		return stmts[text].QueryContext(ctx, args...)
 	})
 }
 

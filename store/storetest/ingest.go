@@ -20,6 +20,7 @@ func (w *world) whole() conversions.Event {
 	e.Received = time.Date(2026, 6, 1, 3, 4, 5, 999_999_000, time.UTC)
 	zero, much := conversions.Cents(0), conversions.MaxCents
 	e.Amounts.Revenue, e.Amounts.Estimated = &zero, &much
+	e.By, e.Note = "somebody", "a reason"
 	e.Consent, e.Flags = conversions.ConsentGranted, []conversions.Flag{conversions.FlagFuture, conversions.FlagReusedDelivery}
 	e.Person.Contact, e.Person.EmailHash, e.Person.PhoneHash = "contact-9", "aa11", "bb22"
 	e.Person.Clicks = append(e.Person.Clicks, conversions.FoundClick{

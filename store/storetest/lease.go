@@ -82,6 +82,9 @@ func leaseLost(w *world) {
 		"Record": func() error { return w.s.Record(w.Context(), old, []conversions.Entry{record}) },
 		"Pause":  func() error { return w.s.Pause(w.Context(), old, conversions.Paused{Account: account, Since: w.now}) },
 		"Resume": func() error { return w.s.Resume(w.Context(), old, "", w.now) },
+		"SaveFacts": func() error {
+			return w.s.SaveFacts(w.Context(), old, conversions.Facts{Account: account, ReadAt: w.now})
+		},
 	}
 	refused := func(when string) {
 		w.Helper()
@@ -102,6 +105,9 @@ func leaseLost(w *world) {
 		ps, err := w.s.Pauses(w.Context(), account)
 		w.must(err)
 		w.same("pauses "+when, 0, len(ps))
+		f, err := w.s.Facts(w.Context(), account)
+		w.must(err)
+		w.same("facts "+when, conversions.Facts{}, f)
 	}
 	w.must(w.s.Release(w.Context(), old))
 	refused("after release")

@@ -146,17 +146,27 @@ func match(events []conversions.Event, _ int) conversions.Match {
 func (w *world) decide(work conversions.LeadWork) conversions.Decision {
 	d := conversions.Decision{Source: work.Source, Lead: work.Lead, Inbox: work.Inbox}
 	for _, want := range conversions.Fold(work.Events, w.rules(), match) {
-		row := conversions.Row{Key: conversions.Key{Account: w.account, Source: work.Source, Lead: work.Lead, Stage: want.Stage}}
-		for _, r := range work.Rows {
-			if r.Key.Stage == want.Stage {
-				row = r
-			}
-		}
+		row := w.newest(work, want)
 		if e, ok := row.Decide(want, work.Events, w.now); ok {
 			d.Entries = append(d.Entries, e)
 		}
 	}
 	return d
+}
+
+// newest is the stage's row of the latest generation, or a new one.
+func (w *world) newest(work conversions.LeadWork, want conversions.Want) conversions.Row {
+	row := conversions.Row{Key: conversions.Key{Account: w.account, Source: work.Source, Lead: work.Lead, Stage: want.Stage}}
+	for _, r := range work.Rows {
+		if r.Key.Stage == want.Stage && r.Key.Generation >= row.Key.Generation {
+			row = r
+		}
+	}
+	if row.WantedAgain(want) {
+		row = conversions.Row{Key: row.Key}
+		row.Key.Generation++
+	}
+	return row
 }
 
 // fold decides everything that is unfolded.
@@ -193,7 +203,13 @@ func (w *world) row(lead conversions.LeadID) conversions.Row {
 // due returns what is due now.
 func (w *world) due(without ...string) []conversions.Row {
 	w.Helper()
-	rows, err := w.s.Due(w.Context(), w.account, conversions.Claim{Now: w.now, Limit: 1000, Without: without})
+	return w.claimed(conversions.OpNone, without...)
+}
+
+// claimed returns what a claim of one operation selects now.
+func (w *world) claimed(only conversions.Operation, without ...string) []conversions.Row {
+	w.Helper()
+	rows, err := w.s.Due(w.Context(), w.account, conversions.Claim{Now: w.now, Limit: 1000, Without: without, Only: only})
 	w.must(err)
 	return rows
 }
@@ -248,6 +264,42 @@ func (w *world) booked(leads ...conversions.LeadID) []conversions.Row {
 		rows[i] = w.row(lead)
 	}
 	return rows
+}
+
+// uploaded has a booking of each lead uploaded and returns their rows.
+func (w *world) uploaded(leads ...conversions.LeadID) []conversions.Row {
+	w.Helper()
+	w.settle(w.begin(w.booked(leads...)...), conversions.Answer{Verdict: conversions.Done})
+	rows := make([]conversions.Row, len(leads))
+	for i, lead := range leads {
+		rows[i] = w.row(lead)
+	}
+	return rows
+}
+
+// retag stores another tag of the lead, two hours old, without a click id.
+func (w *world) retag(lead conversions.LeadID, o conversions.Outcome, amount conversions.Cents) {
+	w.Helper()
+	e := w.tagged(lead, o)
+	e.At, e.Received = w.now.Add(-2*time.Hour), w.now.Add(-2*time.Hour)
+	e.Amounts.Actual, e.Person = &amount, conversions.Person{}
+	w.add(e)
+}
+
+// retagged is retag, folded.
+func (w *world) retagged(lead conversions.LeadID, o conversions.Outcome, amount conversions.Cents) conversions.Row {
+	w.Helper()
+	w.retag(lead, o, amount)
+	w.fold()
+	return w.row(lead)
+}
+
+// unfolded returns the leads in the inbox.
+func (w *world) unfolded() []conversions.LeadWork {
+	w.Helper()
+	works, err := w.s.Unfolded(w.Context(), w.account, 1000)
+	w.must(err)
+	return works
 }
 
 // ledger returns all entries of the account.
