@@ -47,6 +47,9 @@ func eventWhole(w *world) {
 	if salt := got[0].Person.Salt; len(salt) != 16 || string(salt) == "chosen by nobody" {
 		w.Errorf("salt has %d bytes, or is the caller's; want 16 of the store's own", len(salt))
 	}
+	if string(got[0].Person.Salt) == string(make([]byte, 16)) {
+		w.Error("the salt is all zeros")
+	}
 	e.Seq, bare.Seq, e.Person.Salt = 1, 2, got[0].Person.Salt
 	w.same("events", []conversions.Event{e, bare}, got)
 	if _, offset := got[0].At.Zone(); offset != 2*60*60 {

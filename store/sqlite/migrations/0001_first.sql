@@ -36,11 +36,6 @@ CREATE TABLE inbox (
   PRIMARY KEY (account, notice, source, lead)
 ) STRICT, WITHOUT ROWID;
 
--- In a trigger rather than a statement of its own: one call into the engine less for every delivery.
-CREATE TRIGGER event_notice AFTER INSERT ON event WHEN NEW.lead <> '' BEGIN
-  INSERT INTO inbox (account, notice, source, lead) VALUES (NEW.account, 2 * NEW.seq, NEW.source, NEW.lead);
-END;
-
 -- Genuine deliveries that could not be read, masked.
 CREATE TABLE quarantine (
   id       INTEGER PRIMARY KEY AUTOINCREMENT, -- people quote it, so a purged id is not given again
