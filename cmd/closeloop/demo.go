@@ -211,6 +211,9 @@ func (d *demo) post(ctx context.Context, delivery sandbox.Delivery) error {
 	}
 	word := strings.Trim(strings.TrimSpace(string(body)), `{}"`)
 	_, word, _ = strings.Cut(word, `":"`)
+	if resp.StatusCode >= http.StatusBadRequest {
+		word = "refused: " + word
+	}
 	if d.tally == nil {
 		d.tally = map[string]int{}
 	}
@@ -285,5 +288,6 @@ func (d *demo) invite() {
 	d.say("  closeloop audit show 1 --config %s", d.cfg.Path)
 	d.say("  curl %s/conversions", d.google.URL())
 	d.say("  curl %s/healthz", d.url)
+	d.say("If you started with `go run ./cmd/closeloop demo`, write `go run ./cmd/closeloop` instead of `closeloop`.")
 	d.say("Webhooks: POST %s/webhooks/varda, secret %s", d.url, demoSecret)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -60,12 +61,39 @@ func openStore(ctx context.Context, path string) (*sqlite.Store, error) {
 	case errors.Is(err, store.ErrSchemaNewer):
 		return nil, &hinted{err: err, hint: "a newer closeloop wrote it: use that version, or restore a backup", code: exitFailed}
 	case err != nil:
-		return nil, &hinted{
-			err: fmt.Errorf("open database: %w", err), code: exitFailed,
-			hint: "check that the folder exists and may be written to, and the `database` setting",
-		}
+		return nil, &hinted{err: err, hint: databaseHint(path), code: exitFailed}
 	}
 	return s, nil
+}
+
+// databaseHint looks at what is in the way of a database.
+func databaseHint(path string) string {
+	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
+		return "the folder " + filepath.Dir(path) + " does not exist: make it, or change the `database` setting"
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return "this is a folder: name a file in it in the `database` setting"
+	case err == nil && info.Size() > 0 && !startsAsSQLite(path):
+		return "the file is there and is no SQLite database: name another one in the `database` setting"
+	default:
+		return "check that this user may read and write the file and its folder, and that the disk is not full"
+	}
+}
+
+// startsAsSQLite reports whether a file begins as every SQLite database does
+// (SQLite file format, 1.3 the database header).
+func startsAsSQLite(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true // what it is cannot be told
+	}
+	defer func() { _ = f.Close() }()
+	const magic = "SQLite format 3\x00"
+	start := make([]byte, len(magic))
+	n, _ := f.ReadAt(start, 0)
+	return string(start[:n]) == magic
 }
 
 // endpoints makes the webhook sources.
