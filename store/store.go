@@ -144,7 +144,8 @@ type Reports interface {
 	// Ledger returns up to limit entries of the account after sequence number
 	// after, in order.
 	Ledger(ctx context.Context, a conversions.AccountID, after int64, limit int) ([]conversions.Entry, error)
-	// Quarantined lists quarantined deliveries, newest first; limit 0 lists all.
+	// Quarantined lists an account's quarantined deliveries, or for "" those of
+	// all, newest first; limit 0 lists all.
 	Quarantined(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Quarantined, error)
 	// QuarantinedByID returns one, or conversions.ErrNotFound.
 	QuarantinedByID(ctx context.Context, id int64) (conversions.Quarantined, error)

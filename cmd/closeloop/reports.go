@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,13 +155,8 @@ func (f *reportFlags) filter(zone *time.Location) (conversions.Filter, error) {
 }
 
 func oneOf(flag, value string, allowed []string) error {
-	if value == "" {
+	if value == "" || slices.Contains(allowed, value) {
 		return nil
-	}
-	for _, a := range allowed {
-		if a == value {
-			return nil
-		}
 	}
 	return &hinted{
 		err:  fmt.Errorf("--%s cannot be %q", flag, value),

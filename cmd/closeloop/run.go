@@ -84,7 +84,7 @@ func chosen(cfg *config.Config, only conversions.AccountID) ([]conversions.Accou
 	if !slices.Contains(names, only) {
 		return nil, &hinted{
 			err:  fmt.Errorf("no account %q", only),
-			hint: fmt.Sprintf("the configuration has: %s", strings.Join(texts(names), ", ")), code: exitNotFound,
+			hint: "the configuration has: " + strings.Join(texts(names), ", "), code: exitNotFound,
 		}
 	}
 	return []conversions.AccountID{only}, nil

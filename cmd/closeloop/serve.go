@@ -37,6 +37,7 @@ func serveCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.warn(cfg)
 			return a.serve(cmd.Context(), cfg, func(net.Addr) {})
 		},
 	}

@@ -25,22 +25,23 @@ import (
 )
 
 // loadConfig reads the configuration file that the flags and the environment
-// name, and prints its warnings.
+// name.
 func (a *app) loadConfig() (*config.Config, error) {
 	cfg, err := config.Load(a.configFile(), a.getenv, os.ReadFile)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	for _, w := range append(cfg.Warnings, cfg.Exposed(os.Stat)...) {
-		a.warn(w)
-	}
 	return cfg, nil
 }
 
-func (a *app) warn(p config.Problem) {
-	fmt.Fprintln(a.stderr, "warning: "+p.String())
-	if p.Hint != "" {
-		fmt.Fprintln(a.stderr, "hint: "+p.Hint)
+// warn prints what is allowed and probably not meant. Only the service and the
+// check say it: reports would say it every time.
+func (a *app) warn(cfg *config.Config) {
+	for _, w := range append(cfg.Warnings, cfg.Exposed(os.Stat)...) {
+		fmt.Fprintln(a.stderr, "warning: "+w.String())
+		if w.Hint != "" {
+			fmt.Fprintln(a.stderr, "hint: "+w.Hint)
+		}
 	}
 }
 
@@ -117,7 +118,7 @@ func newSource(s config.Source) (webhook.Source, error) {
 	}
 	switch s.Type {
 	case config.SourceVarda:
-		return varda.New(varda.Config{Secrets: secrets, Tolerance: s.Tolerance, Region: s.PhoneRegion})
+		return varda.New(varda.Config{Secrets: secrets, Tolerance: s.Tolerance, Region: s.PhoneRegion}) //nolint:wrapcheck // endpoints names the source
 	default:
 		return nil, fmt.Errorf("unknown type %q", s.Type)
 	}

@@ -136,6 +136,7 @@ CREATE TABLE batch (
 ) STRICT;
 CREATE UNIQUE INDEX batch_id ON batch (account, id);
 CREATE INDEX batch_sending ON batch (account, created) WHERE settled IS NULL;
+CREATE INDEX batch_failed ON batch (account) WHERE call IS NOT NULL; -- for the history of the rows they held
 
 -- Everything decided, sent and answered. Append-only: see the triggers.
 CREATE TABLE ledger (
