@@ -71,14 +71,18 @@ func explainQueued(r conversions.Row, q Query, paused []conversions.Paused) stri
 	if p := pauseOf(r, paused); p != nil {
 		return "Sending is paused: " + withCode(p.Answer) + " Tried again at " + q.stamp(r.Key.Account, p.ProbeAt) + "."
 	}
-	text := "Due now; sent by the next run."
-	if r.Due.After(q.Now) {
-		text = "Due " + q.stamp(r.Key.Account, r.Due) + ", " + whyLater(r) + "."
-	}
+	text := dueText(r, q)
 	if r.Last != nil && r.Last.Verdict != conversions.Done {
 		text = strings.TrimSpace(answerSentence(r, "") + " " + text)
 	}
 	return text
+}
+
+func dueText(r conversions.Row, q Query) string {
+	if r.Due.After(q.Now) {
+		return "Due " + q.stamp(r.Key.Account, r.Due) + ", " + whyLater(r) + "."
+	}
+	return "Due now; sent by the next run."
 }
 
 // pauseOf returns the pause that holds a queued row up, if one does.

@@ -1,11 +1,8 @@
 package audit
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 
 	"closeloop/conversions"
@@ -21,9 +18,9 @@ func quarantineList() Report {
 }
 
 func runQuarantineList(ctx context.Context, r Reader, q Query) (Result, error) {
-	qs, err := quarantined(ctx, r, q)
+	qs, err := r.Quarantined(ctx, q.Filter.Account, q.Filter.Limit)
 	if err != nil {
-		return Result{}, err
+		return Result{}, fmt.Errorf("read quarantine: %w", err)
 	}
 	t := Table{
 		Columns: []string{"id", "account", "source", "received", "reason", "detail", "bytes"},
@@ -40,46 +37,6 @@ func runQuarantineList(ctx context.Context, r Reader, q Query) (Result, error) {
 		qs = []conversions.Quarantined{}
 	}
 	return Result{Tables: []Table{t}, Data: qs}, nil
-}
-
-// quarantined reads what the filter's account has in quarantine, or what all
-// accounts have, newest first.
-func quarantined(ctx context.Context, r Reader, q Query) ([]conversions.Quarantined, error) {
-	accounts, err := accountsOf(ctx, r, q)
-	if err != nil {
-		return nil, err
-	}
-	var all []conversions.Quarantined
-	for _, a := range accounts {
-		qs, err := r.Quarantined(ctx, a, q.Filter.Limit)
-		if err != nil {
-			return nil, fmt.Errorf("read quarantine: %w", err)
-		}
-		all = append(all, qs...)
-	}
-	slices.SortStableFunc(all, func(a, b conversions.Quarantined) int {
-		return cmp.Or(b.Received.Compare(a.Received), cmp.Compare(b.ID, a.ID))
-	})
-	if n := q.Filter.Limit; n > 0 && len(all) > n {
-		all = all[:n]
-	}
-	return all, nil
-}
-
-// accountsOf lists the accounts a report is about: the filter's, or every one
-// that the store or the configuration knows. An account whose every delivery
-// could not be read is known to the configuration alone.
-func accountsOf(ctx context.Context, r Reader, q Query) ([]conversions.AccountID, error) {
-	if q.Filter.Account != "" {
-		return []conversions.AccountID{q.Filter.Account}, nil
-	}
-	accounts, err := r.Accounts(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list accounts: %w", err)
-	}
-	accounts = slices.AppendSeq(accounts, maps.Keys(q.Modes))
-	slices.Sort(accounts)
-	return slices.Compact(accounts), nil
 }
 
 func quarantineShow() Report {

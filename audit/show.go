@@ -58,7 +58,22 @@ func runShow(ctx context.Context, r Reader, q Query) (Result, error) {
 		return Result{}, fmt.Errorf("read pauses: %w", err)
 	}
 	s := Shown{Line: line(h.Row, q, paused), Version: h.Row.Version, Steps: steps(h, q)}
+	s.blame(h, q, paused)
 	return Result{Tables: []Table{facts(s, q), historyTable(s, q)}, Data: s}, nil
+}
+
+// blame adds to a queued row that the newest request that carried it failed as
+// a whole, unless it is paused, which says the same.
+func (s *Shown) blame(h conversions.History, q Query, paused []conversions.Paused) {
+	if len(h.Batches) == 0 || h.Row.State != conversions.StateQueued || pauseOf(h.Row, paused) != nil || s.Orphaned {
+		return
+	}
+	call := h.Batches[len(h.Batches)-1].Call
+	if call == nil {
+		return
+	}
+	s.Why = "The last request failed: " + withCode(*call) + " " + dueText(h.Row, q)
+	s.Code, s.Hint = call.Code, call.Hint
 }
 
 // find reads the row that the subject names. Row numbers are looked for in

@@ -74,11 +74,9 @@ func runSummary(ctx context.Context, r Reader, q Query) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("sum outcomes: %w", err)
 	}
-	unlimited := q
-	unlimited.Filter.Limit = 0
-	held, err := quarantined(ctx, r, unlimited)
+	held, err := r.Quarantined(ctx, q.Filter.Account, 0)
 	if err != nil {
-		return Result{}, err
+		return Result{}, fmt.Errorf("count quarantine: %w", err)
 	}
 	s.Quarantined = len(held)
 	if s.Paused, err = pausesOf(ctx, r, q); err != nil {
@@ -114,9 +112,12 @@ func byState(a, b conversions.Total) int {
 }
 
 func pausesOf(ctx context.Context, r Reader, q Query) ([]Pause, error) {
-	accounts, err := accountsOf(ctx, r, q)
-	if err != nil {
-		return nil, err
+	accounts := []conversions.AccountID{q.Filter.Account}
+	if q.Filter.Account == "" {
+		var err error
+		if accounts, err = r.Accounts(ctx); err != nil {
+			return nil, fmt.Errorf("list accounts: %w", err)
+		}
 	}
 	var all []Pause
 	for _, a := range accounts {

@@ -19,6 +19,10 @@ func machine(dir string) string {
 	if flush, err := flushTime(dir, 200); err == nil {
 		lines = append(lines, fmt.Sprintf("- writing 4 KiB and waiting until it is on disk: %.2f ms (median of 200)", milliseconds(flush)))
 	}
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		recent, _, _ := strings.Cut(string(load), " ")
+		lines = append(lines, "- processes that wanted a core in the last minute, those measured included: "+recent)
+	}
 	return strings.Join(lines, "\n") + "\n"
 }
 

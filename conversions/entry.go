@@ -162,8 +162,10 @@ func (r *Row) alreadyThere(e Entry) {
 	case e.Answer.By == ByOrderID:
 		r.know(KnownThereValue, e)
 	case !r.Moved:
+		// One second behind the one that was tried, which may have been moved
+		// already to keep it apart from another row's.
 		r.Moved = true
-		r.Shift++
+		r.Shift = int(e.Item.At.Sub(r.Want.At)/time.Second) + 1
 	default:
 		r.refused(e)
 	}

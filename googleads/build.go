@@ -1,8 +1,6 @@
 package googleads
 
 import (
-	"unicode/utf8"
-
 	"github.com/shenzhencenter/google-ads-pb/common"
 	"github.com/shenzhencenter/google-ads-pb/enums"
 	"github.com/shenzhencenter/google-ads-pb/services"
@@ -25,10 +23,25 @@ type slab struct {
 	value      float64
 }
 
-// build makes the request of a batch. The same batch always makes the same request.
+// build makes the request of a batch of uploads. The same batch always makes the same request.
 func build(b *conversions.Batch, validateOnly bool) *services.UploadClickConversionsRequest {
-	rows := make([]slab, len(b.Items))
-	list := make([]*services.ClickConversion, len(b.Items))
+	job := b.ID.JobID()
+	return &services.UploadClickConversionsRequest{
+		CustomerId:     b.Target.Customer,
+		Conversions:    rows[slab, services.ClickConversion](b),
+		PartialFailure: true, // Google refuses anything else.
+		ValidateOnly:   validateOnly,
+		JobId:          &job,
+	}
+}
+
+// rows makes the messages of a batch in slabs of type S. action is the resource name of the item's conversion action.
+func rows[S, M any, P interface {
+	*S
+	fill(it *conversions.Item, action string) *M
+}](b *conversions.Batch) []*M {
+	slabs := make([]S, len(b.Items))
+	list := make([]*M, len(b.Items))
 	names := map[string]string{}
 	for i := range b.Items {
 		it := &b.Items[i]
@@ -37,17 +50,9 @@ func build(b *conversions.Batch, validateOnly bool) *services.UploadClickConvers
 			name = actionName(b.Target.Customer, it.Action)
 			names[it.Action] = name
 		}
-		rows[i].action = name
-		list[i] = rows[i].fill(it)
+		list[i] = P(&slabs[i]).fill(it, name)
 	}
-	job := b.ID.JobID()
-	return &services.UploadClickConversionsRequest{
-		CustomerId:     b.Target.Customer,
-		Conversions:    list,
-		PartialFailure: true, // Google refuses anything else.
-		ValidateOnly:   validateOnly,
-		JobId:          &job,
-	}
+	return list
 }
 
 func actionName(customer, action string) string {
@@ -55,8 +60,9 @@ func actionName(customer, action string) string {
 }
 
 // fill leaves out what the item does not have: Google takes an empty text for a wrong one.
-func (s *slab) fill(it *conversions.Item) *services.ClickConversion {
+func (s *slab) fill(it *conversions.Item, action string) *services.ClickConversion {
 	c := &s.conversion
+	s.action = action
 	c.ConversionAction = &s.action
 	s.at = it.At.Format(dateTime)
 	c.ConversionDateTime = &s.at
@@ -71,7 +77,7 @@ func (s *slab) fill(it *conversions.Item) *services.ClickConversion {
 	c.OrderId = optional(&s.order, it.OrderID)
 	c.CurrencyCode = optional(&s.currency, it.Currency)
 	if it.Value.Known {
-		s.value = float64(it.Value.Cents) / 100 // the nearest float to the decimal amount
+		s.value = major(it.Value)
 		c.ConversionValue = &s.value
 	}
 	if status := consentStatus(it.Consent); status != enums.ConsentStatusEnum_UNSPECIFIED {
@@ -80,6 +86,9 @@ func (s *slab) fill(it *conversions.Item) *services.ClickConversion {
 	}
 	return c
 }
+
+// major returns the amount in major units: the nearest float to the decimal amount.
+func major(a conversions.Amount) float64 { return float64(a.Cents) / 100 }
 
 func optional(place *string, text string) *string {
 	if text == "" {
@@ -98,46 +107,4 @@ func consentStatus(c conversions.Consent) enums.ConsentStatusEnum_ConsentStatus 
 	default:
 		return enums.ConsentStatusEnum_UNSPECIFIED
 	}
-}
-
-// Codes of answers that are ours, not Google's.
-const (
-	codeTooMany   = "Closeloop.TOO_MANY_ROWS"
-	codeTarget    = "Closeloop.WRONG_TARGET"
-	codeOperation = "Closeloop.WRONG_OPERATION"
-	codeText      = "Closeloop.UNSENDABLE_TEXT"
-	codeNoAnswer  = "Closeloop.NO_ANSWER"
-)
-
-// unsendable finds what makes a batch impossible to send, before anything is sent.
-func unsendable(b *conversions.Batch) (conversions.Answer, bool) {
-	if b.Target.API != conversions.APIGoogleAds {
-		return local(codeTarget, "The batch is meant for another of Google's upload APIs."), true
-	}
-	if id, err := customerID(b.Target.Customer); err != nil || id != b.Target.Customer {
-		a := pauseAccount("The customer id of the account is not one.", hintCustomer)
-		a.Code = codeTarget
-		return a, true
-	}
-	if len(b.Items) > conversions.MaxItems {
-		return local(codeTooMany, "The batch holds more rows than one request may carry."), true
-	}
-	for i := range b.Items {
-		it := &b.Items[i]
-		if it.Op != conversions.OpUpload {
-			return local(codeOperation, "The batch holds a row that is not an upload."), true
-		}
-		// One such text would fail the whole request on its way out.
-		if !utf8.ValidString(it.ClickID) || !utf8.ValidString(it.OrderID) ||
-			!utf8.ValidString(it.Currency) || !utf8.ValidString(it.Action) {
-			return local(codeText, "A row holds a text that cannot be sent."), true
-		}
-	}
-	return conversions.Answer{}, false
-}
-
-func local(code, sentence string) conversions.Answer {
-	a := fixBatch(sentence, hintBug)
-	a.Code = code
-	return a
 }

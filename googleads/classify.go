@@ -103,6 +103,10 @@ func later(wait time.Duration, sentence, hint string) conversions.Answer {
 	return conversions.Answer{Verdict: conversions.Later, Wait: wait, Sentence: sentence, Hint: hint}
 }
 
+func notFound(wait time.Duration, sentence, hint string) conversions.Answer {
+	return conversions.Answer{Verdict: conversions.Later, Wait: wait, NotFound: true, Sentence: sentence, Hint: hint}
+}
+
 func retry(sentence, hint string) conversions.Answer {
 	return conversions.Answer{Verdict: conversions.Retry, Counts: true, Sentence: sentence, Hint: hint}
 }

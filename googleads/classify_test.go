@@ -70,8 +70,8 @@ func checkAnswer(t *testing.T, a conversions.Answer) {
 	if a.Verdict == conversions.Done {
 		t.Errorf("%s: an error is done", a.Code)
 	}
-	if a.Counts && a.Verdict != conversions.Retry || a.Unmatched && a.Verdict != conversions.Refused {
-		t.Errorf("%s: verdict %s, counts %t, unmatched %t", a.Code, a.Verdict, a.Counts, a.Unmatched)
+	if a.Counts && a.Verdict != conversions.Retry || a.Unmatched && a.Verdict != conversions.Refused || a.NotFound && a.Verdict != conversions.Later {
+		t.Errorf("%s: verdict %s, counts %t, unmatched %t, not found %t", a.Code, a.Verdict, a.Counts, a.Unmatched, a.NotFound)
 	}
 }
 
@@ -96,7 +96,6 @@ func TestClassify(t *testing.T) {
 		{"ConversionUploadError", 48, "CUSTOMER_NOT_ACCEPTED_CUSTOMER_DATA_TERMS", conversions.Answer{Verdict: conversions.Pause, Scope: conversions.ScopeAccount}},
 		{"ConversionUploadError", 99, "99", conversions.Answer{Verdict: conversions.Retry, Counts: true}},
 		{"ConversionUploadError", 1, "UNKNOWN", conversions.Answer{Verdict: conversions.Retry, Counts: true}},
-		{"ConversionAdjustmentUploadError", 9, "TOO_RECENT_CONVERSION", conversions.Answer{Verdict: conversions.Later, Wait: 24 * time.Hour}},
 		{"AuthorizationError", 32, "CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION", conversions.Answer{Verdict: conversions.Pause, Scope: conversions.ScopeAccount}},
 		{"NotAllowlistedError", 2, "CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE", conversions.Answer{Verdict: conversions.Pause, Scope: conversions.ScopeAccount}},
 		{"QuotaError", 4, "RESOURCE_TEMPORARILY_EXHAUSTED", conversions.Answer{Verdict: conversions.Retry, Wait: 30 * time.Second}},
@@ -105,6 +104,13 @@ func TestClassify(t *testing.T) {
 		{"RequestError", 38, "UNSUPPORTED_VERSION", conversions.Answer{Verdict: conversions.Pause, Scope: conversions.ScopeAccount}},
 		{"DateError", 8, "LATER_THAN_MAXIMUM_DATE", conversions.Answer{Verdict: conversions.Later, Wait: time.Hour}},
 		{"CampaignError", 5, "CANNOT_TARGET_SEARCH_NETWORK_WITHOUT_GOOGLE_SEARCH", conversions.Answer{Verdict: conversions.Retry, Counts: true}},
+		{"ConversionAdjustmentUploadError", 4, "CONVERSION_ALREADY_RETRACTED", conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByRetraction}},
+		{"ConversionAdjustmentUploadError", 5, "CONVERSION_NOT_FOUND", conversions.Answer{Verdict: conversions.Later, Wait: 24 * time.Hour, NotFound: true}},
+		{"ConversionAdjustmentUploadError", 6, "CONVERSION_EXPIRED", conversions.Answer{Verdict: conversions.Refused}},
+		{"ConversionAdjustmentUploadError", 8, "MORE_RECENT_RESTATEMENT_FOUND", conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByNewerAdjustment}},
+		{"ConversionAdjustmentUploadError", 9, "TOO_RECENT_CONVERSION", conversions.Answer{Verdict: conversions.Later, Wait: 24 * time.Hour}},
+		{"ConversionAdjustmentUploadError", 13, "RESTATEMENT_ALREADY_EXISTS", conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByAdjustment}},
+		{"ConversionAdjustmentUploadError", 14, "DUPLICATE_ADJUSTMENT_IN_REQUEST", conversions.Answer{Verdict: conversions.FixBatch}},
 		{"NeverHeardOfError", 5, "5", conversions.Answer{Verdict: conversions.Retry, Counts: true}},
 	}
 	for _, tt := range tests {

@@ -35,11 +35,12 @@ const (
 
 // Client is the connection of one account. Safe for concurrent use.
 type Client struct {
-	config  Config
-	tokens  *Tokens
-	conn    *grpc.ClientConn
-	uploads services.ConversionUploadServiceClient
-	queries services.GoogleAdsServiceClient
+	config      Config
+	tokens      *Tokens
+	conn        *grpc.ClientConn
+	uploads     sender
+	adjustments sender
+	queries     services.GoogleAdsServiceClient
 }
 
 // Dial returns a client. It does not connect yet: that an endpoint cannot be reached shows with the first call.
@@ -69,7 +70,9 @@ func Dial(cfg Config, tokens *Tokens) (*Client, error) {
 		config:  cfg,
 		tokens:  tokens,
 		conn:    conn,
-		uploads: services.NewConversionUploadServiceClient(conn),
+		uploads: method(build, services.NewConversionUploadServiceClient(conn).UploadClickConversions, echoOf),
+		adjustments: method(buildAdjustments,
+			services.NewConversionAdjustmentUploadServiceClient(conn).UploadConversionAdjustments, echoOfAdjustment),
 		queries: services.NewGoogleAdsServiceClient(conn),
 	}, nil
 }

@@ -13,6 +13,17 @@ func Build(b conversions.Batch, validateOnly bool) *services.UploadClickConversi
 
 // Read shows the reading of an answer to tests of shapes that only a broken server sends.
 func Read(items []conversions.Item, resp *services.UploadClickConversionsResponse, validateOnly bool) []conversions.Answer {
-	answers, _ := read(items, resp, validateOnly)
+	answers, _ := read(items, resp, echoOf, validateOnly)
+	return answers
+}
+
+// BuildAdjustments shows the request of a batch of adjustments.
+func BuildAdjustments(b conversions.Batch, validateOnly bool) *services.UploadConversionAdjustmentsRequest {
+	return buildAdjustments(&b, validateOnly)
+}
+
+// ReadAdjustments shows the reading of an answer to adjustments.
+func ReadAdjustments(items []conversions.Item, resp *services.UploadConversionAdjustmentsResponse, validateOnly bool) []conversions.Answer {
+	answers, _ := read(items, resp, echoOfAdjustment, validateOnly)
 	return answers
 }

@@ -149,28 +149,42 @@ func merge(a, b conversions.Answer) conversions.Answer {
 	return a
 }
 
-// severity orders answers by how much they block. An order id is ours for certain, a click and time need not be.
+// severity orders answers by how much they block.
 func severity(a conversions.Answer) int {
 	switch a.Verdict {
 	case conversions.Pause:
 		if a.Scope == conversions.ScopeAccount {
-			return 8
+			return 12
 		}
-		return 7
+		return 11
 	case conversions.FixBatch:
-		return 6
+		return 10
 	case conversions.Refused:
-		return 5
+		return 9
 	case conversions.Later:
-		return 4
+		return 8
 	case conversions.Retry:
-		return 3
+		return 7
 	case conversions.AlreadyThere:
-		if a.By == conversions.ByOrderID {
-			return 2
-		}
-		return 1
+		return weight(a.By)
 	default:
 		return 0
+	}
+}
+
+// weight orders ways of being there by how much they say: an order id is ours for certain, a click and time need not be;
+// a retraction is final, a newer correction outdates ours.
+func weight(by conversions.Identity) int {
+	switch by {
+	case conversions.ByRetraction:
+		return 5
+	case conversions.ByNewerAdjustment:
+		return 4
+	case conversions.ByAdjustment:
+		return 3
+	case conversions.ByOrderID:
+		return 2
+	default:
+		return 1
 	}
 }

@@ -2,6 +2,7 @@ package googleads_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,6 +61,58 @@ func batch(tb testing.TB, n int) conversions.Batch {
 		b.Items = append(b.Items, item(tb, i))
 	}
 	return b
+}
+
+// adjusted turns uploads into adjustments of an hour ago: every other row is restated, the rest are retracted.
+func adjusted(tb testing.TB, uploads conversions.Batch) conversions.Batch {
+	tb.Helper()
+	b := uploads
+	b.ID += "-adjusted"
+	b.Items = slices.Clone(uploads.Items)
+	for i := range b.Items {
+		it := &b.Items[i]
+		it.Op, it.Value = conversions.OpRestate, conversions.AmountOf(it.Value.Cents+100)
+		if i%2 == 1 {
+			it.Op, it.Value = conversions.OpRetract, conversions.Amount{}
+		}
+		it.AdjustAt = now().Add(-time.Hour).In(newYork(tb))
+	}
+	return b
+}
+
+// kind is a kind of batch. A destination behaves alike with each.
+type kind struct {
+	name  string
+	place sandbox.FaultPlace
+	// batch makes one of n rows that the server takes.
+	batch func(t *testing.T, s *sandbox.Server, n int) conversions.Batch
+	// again is by what the server knows the rows when the batch is sent again.
+	again func(i int) conversions.Identity
+}
+
+func kinds() []kind {
+	return []kind{
+		{
+			name: "uploads", place: sandbox.OnUpload,
+			batch: func(t *testing.T, _ *sandbox.Server, n int) conversions.Batch { t.Helper(); return batch(t, n) },
+			again: func(int) conversions.Identity { return conversions.ByOrderID },
+		},
+		{
+			name: "adjustments", place: sandbox.OnAdjust, batch: uploaded,
+			again: func(i int) conversions.Identity {
+				return []conversions.Identity{conversions.ByAdjustment, conversions.ByRetraction}[i%2]
+			},
+		},
+	}
+}
+
+// uploaded uploads n rows and makes a batch of adjustments of them.
+func uploaded(t *testing.T, s *sandbox.Server, n int) conversions.Batch {
+	t.Helper()
+	b := batch(t, n)
+	r := connect(t, s).Upload(t.Context(), b, false)
+	diff(t, verdicts(r), slices.Repeat([]conversions.Verdict{conversions.Done}, n))
+	return adjusted(t, b)
 }
 
 func sandboxConfig() sandbox.Config {

@@ -1,23 +1,25 @@
 package googleads
 
 import (
-	"strings"
-
+	"github.com/shenzhencenter/google-ads-pb/enums"
 	"github.com/shenzhencenter/google-ads-pb/services"
 
 	"closeloop/conversions"
 )
 
 // read returns one answer per item from an answered call. Errors are grouped by the index they name, never paired off
-// with rows: a row may have several, and some name none (UploadClickConversionsResponse, Google Ads API v25).
-func read(items []conversions.Item, resp *services.UploadClickConversionsResponse, validateOnly bool) ([]conversions.Answer, failure) {
+// with rows: a row may have several, and some name none (UploadClickConversionsResponse.partial_failure_error, Google Ads
+// API v25).
+func read[P response[R], R result](
+	items []conversions.Item, resp P, echoOf func(R) echo, validateOnly bool,
+) ([]conversions.Answer, failure) {
 	f := readStatus(resp.GetPartialFailureError())
 	r := reading{answers: make([]conversions.Answer, len(items)), explained: make([]bool, len(items))}
 	for _, e := range f.errors {
 		r.add(e)
 	}
 	rest := r.rest(f.unreadable)
-	accepted := acceptance(items, resp.GetResults())
+	accepted := acceptance(items, resp.GetResults(), echoOf)
 	if validateOnly { // No results come; silence is consent.
 		accepted = func(int) bool { return r.loose == nil && !f.unreadable }
 	}
@@ -76,7 +78,7 @@ func (r *reading) rest(unreadable bool) conversions.Answer {
 
 // acceptance says which rows have a result. A row that failed has an empty one; the conversion action is what every
 // other has. A list of another length cannot be matched by position, so its results are known by what they echo.
-func acceptance(items []conversions.Item, results []*services.ClickConversionResult) func(int) bool {
+func acceptance[R result](items []conversions.Item, results []R, echoOf func(R) echo) func(int) bool {
 	if len(results) == len(items) {
 		return func(i int) bool { return results[i].GetConversionAction() != "" }
 	}
@@ -86,28 +88,42 @@ func acceptance(items []conversions.Item, results []*services.ClickConversionRes
 			echoed[echoOf(result)] = true
 		}
 	}
-	return func(i int) bool {
-		it := &items[i]
-		return echoed[echo{kind: it.Click.Kind, click: it.ClickID, action: it.Action, at: it.At.Format(dateTime)}]
-	}
+	return func(i int) bool { return echoed[expected(&items[i])] }
 }
 
 // echo is what a result repeats of its row.
 type echo struct {
-	kind              conversions.ClickKind
-	click, action, at string
+	op         conversions.Operation
+	kind       conversions.ClickKind // of uploads
+	id         string                // the click id, or of adjustments the order id
+	action, at string
+}
+
+// expected is what the result of an accepted row repeats.
+func expected(it *conversions.Item) echo {
+	if it.Op == conversions.OpUpload {
+		return echo{op: it.Op, kind: it.Click.Kind, id: it.ClickID, action: it.Action, at: it.At.Format(dateTime)}
+	}
+	return echo{op: it.Op, id: it.OrderID, action: it.Action, at: it.AdjustAt.Format(dateTime)}
 }
 
 func echoOf(r *services.ClickConversionResult) echo {
-	action := r.GetConversionAction()
-	e := echo{action: action[strings.LastIndexByte(action, '/')+1:], at: r.GetConversionDateTime()}
+	e := echo{op: conversions.OpUpload, action: lastSegment(r.GetConversionAction()), at: r.GetConversionDateTime()}
 	switch {
 	case r.GetGclid() != "":
-		e.kind, e.click = conversions.GCLID, r.GetGclid()
+		e.kind, e.id = conversions.GCLID, r.GetGclid()
 	case r.GetGbraid() != "":
-		e.kind, e.click = conversions.GBRAID, r.GetGbraid()
+		e.kind, e.id = conversions.GBRAID, r.GetGbraid()
 	case r.GetWbraid() != "":
-		e.kind, e.click = conversions.WBRAID, r.GetWbraid()
+		e.kind, e.id = conversions.WBRAID, r.GetWbraid()
+	}
+	return e
+}
+
+func echoOfAdjustment(r *services.ConversionAdjustmentResult) echo {
+	e := echo{op: conversions.OpRestate, id: r.GetOrderId(), action: lastSegment(r.GetConversionAction()), at: r.GetAdjustmentDateTime()}
+	if r.GetAdjustmentType() == enums.ConversionAdjustmentTypeEnum_RETRACTION {
+		e.op = conversions.OpRetract
 	}
 	return e
 }

@@ -179,35 +179,48 @@ func TestReadShorterResultsTellActionsApart(t *testing.T) {
 	diff(t, verdicts(conversions.Reply{Answers: got}), []conversions.Verdict{conversions.Retry, conversions.Done})
 }
 
-func FuzzReadPartialFailure(f *testing.F) {
-	seed := failed(f, upload(3, at("conversions", 1)), upload(44, at("conversions", 1)), upload(99))
-	f.Add(seed.GetDetails()[0].GetValue(), failureType, int32(3), uint8(3), false)
-	f.Add(seed.GetDetails()[0].GetValue(), strings.Replace(failureType, "v25", "v99", 1), int32(3), uint8(2), true)
+// seedFailures adds failures of several shapes to the corpus; raw is a good one.
+func seedFailures(f *testing.F, raw []byte) {
+	f.Helper()
+	f.Add(raw, failureType, int32(3), uint8(3), false)
+	f.Add(raw, strings.Replace(failureType, "v25", "v99", 1), int32(3), uint8(2), true)
 	f.Add([]byte("\xff"), failureType, int32(0), uint8(0), false)
 	f.Add([]byte{}, "", int32(-1), uint8(4), true)
 	f.Add([]byte{0x0a, 0x04, 0x0a, 0x02, 0xb8, 0x3e}, failureType, int32(3), uint8(1), false)
+}
+
+func failureOf(raw []byte, typeURL string, code int32) *rpcstatus.Status {
+	return &rpcstatus.Status{Code: code, Details: []*anypb.Any{{TypeUrl: typeURL, Value: raw}}}
+}
+
+// checkRead holds the answers to rows, all without results, to what must be true whatever the server sent.
+func checkRead(t *testing.T, got []conversions.Answer, rows int, validateOnly bool) {
+	t.Helper()
+	if len(got) != rows {
+		t.Fatalf("%d answers for %d rows", len(got), rows)
+	}
+	for i, a := range got {
+		if a.Verdict == conversions.Done && !validateOnly {
+			t.Errorf("row %d is done without a result", i)
+		}
+		if a.Verdict != conversions.Done && (a.Code == "" || a.Sentence == "" || a.Hint == "") {
+			t.Errorf("row %d: %+v", i, a)
+		}
+		if a.Wait < 0 || a.Wait > 7*24*time.Hour {
+			t.Errorf("row %d waits %s", i, a.Wait)
+		}
+	}
+}
+
+func FuzzReadPartialFailure(f *testing.F) {
+	seed := failed(f, upload(3, at("conversions", 1)), upload(44, at("conversions", 1)), upload(99))
+	seedFailures(f, seed.GetDetails()[0].GetValue())
 	items := batch(f, 3).Items
 	f.Fuzz(func(t *testing.T, raw []byte, typeURL string, code int32, results uint8, validateOnly bool) {
-		resp := &services.UploadClickConversionsResponse{
-			PartialFailureError: &rpcstatus.Status{Code: code, Details: []*anypb.Any{{TypeUrl: typeURL, Value: raw}}},
-		}
+		resp := &services.UploadClickConversionsResponse{PartialFailureError: failureOf(raw, typeURL, code)}
 		for range results % 8 {
 			resp.Results = append(resp.Results, &services.ClickConversionResult{})
 		}
-		got := googleads.Read(items, resp, validateOnly)
-		if len(got) != len(items) {
-			t.Fatalf("%d answers for %d rows", len(got), len(items))
-		}
-		for i, a := range got {
-			if a.Verdict == conversions.Done && !validateOnly {
-				t.Errorf("row %d is done without a result", i)
-			}
-			if a.Verdict != conversions.Done && (a.Code == "" || a.Sentence == "" || a.Hint == "") {
-				t.Errorf("row %d: %+v", i, a)
-			}
-			if a.Wait < 0 || a.Wait > 7*24*time.Hour {
-				t.Errorf("row %d waits %s", i, a.Wait)
-			}
-		}
+		checkRead(t, googleads.Read(items, resp, validateOnly), len(items), validateOnly)
 	})
 }

@@ -1,24 +1,63 @@
 package googleads
 
 import (
-	"fmt"
+	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // Settings are a connection as Google's own client libraries are configured.
 type Settings struct {
+	// Config has at most Endpoint, LoginCustomerID and DeveloperToken set, Credentials exactly one complete kind.
 	Config      Config
 	Credentials Credentials
 	// File is GOOGLE_ADS_CONFIGURATION_FILE_PATH: where the google-ads.yaml is that the variables name. It is not read here.
+	// When it is set nothing else is: the file counts, and no other variable does, as for Google's libraries.
 	File string
-	// Notes say which keys were given and have no meaning here. They hold no values.
-	Notes []string
+	// Notes are about what was given and probably means something else to its giver than it does here.
+	Notes []Remark
 }
 
+// Remark is something to say about settings. It quotes no value.
+type Remark struct {
+	// Key is the setting by the name its giver used, such as login_customer_id or GOOGLE_ADS_LOGIN_CUSTOMER_ID; empty when
+	// the remark is about all of them.
+	Key string
+	// Line is where it stands in google-ads.yaml; 0 for variables and for what is missing.
+	Line int
+	// What goes on from Key or, where that is empty, from the name of the file: lower case, no full stop. Hint is what to
+	// do.
+	What, Hint string
+}
+
+// String renders "line 3: login_customer_id is not a customer id", without the hint.
+func (r Remark) String() string {
+	text := strings.TrimSpace(r.Key + " " + r.What)
+	if r.Line > 0 {
+		text = "line " + strconv.Itoa(r.Line) + ": " + text
+	}
+	return text
+}
+
+// SettingsError is everything that is wrong with settings, at once; never nothing. It is an [ErrConfig].
+type SettingsError struct{ Faults []Remark }
+
+// Error lists the faults without their hints.
+func (e *SettingsError) Error() string {
+	texts := make([]string, len(e.Faults))
+	for i, fault := range e.Faults {
+		texts[i] = fault.String()
+	}
+	return ErrConfig.Error() + ": " + strings.Join(texts, "; ")
+}
+
+// Unwrap returns [ErrConfig].
+func (e *SettingsError) Unwrap() error { return ErrConfig }
+
 // keys of google-ads.yaml; a variable is "GOOGLE_ADS_" and the key in upper case (Google Ads API client libraries,
-// configuration).
+// configuration, November 2026).
 const (
 	keyDeveloperToken = "developer_token"
 	keyLogin          = "login_customer_id"
@@ -34,55 +73,152 @@ const (
 	keyOldSubject     = "delegated_account"
 )
 
-// knownKeys returns every documented key with what to say of it when it is given: nothing for those that are used.
-func knownKeys() map[string]string {
-	return map[string]string{
-		keyDeveloperToken: "", keyLogin: "", keyEndpoint: "", keyClientID: "", keyClientSecret: "", keyRefreshToken: "",
-		keyKeyFile: "", keyImpersonated: "", keyDefault: "", keyFile: "",
-		keyOldKeyFile:                  "is deprecated: use " + keyKeyFile,
-		keyOldSubject:                  "is deprecated: use " + keyImpersonated,
-		"use_proto_plus":               "is ignored: it is about Python",
-		"logging":                      "is ignored: logging is configured elsewhere",
-		"linked_customer_id":           "is ignored: it is for app analytics providers",
-		"http_proxy":                   "is ignored: set the variable HTTPS_PROXY instead",
-		"use_cloud_org_for_api_access": "is ignored: access belongs to the Cloud project by itself",
-		"ads_assistant":                "is ignored: it is about Google's assistant",
+// use says what becomes of a key.
+type use struct {
+	used       bool
+	what, hint string // to be said when it is not used; empty for what is passed over in silence
+}
+
+// useOf returns what becomes of a key. In silence goes what most such files have and what changes nothing here.
+func useOf(key string) use {
+	switch key {
+	case keyDeveloperToken, keyLogin, keyEndpoint, keyClientID, keyClientSecret, keyRefreshToken, keyKeyFile,
+		keyImpersonated, keyDefault, keyFile, keyOldKeyFile, keyOldSubject:
+		return use{used: true}
+	case "use_proto_plus", "logging", "ads_assistant", "use_cloud_org_for_api_access":
+		return use{}
+	case "linked_customer_id":
+		return use{what: "is not used", hint: "uploads need no linked customer"}
+	case "http_proxy":
+		return use{what: "is not used", hint: "a proxy is taken from HTTPS_PROXY"}
+	default:
+		return use{what: "is not used", hint: "Google documents no such key: is it misspelt?"}
 	}
 }
 
-// FromEnv reads the official GOOGLE_ADS_* variables through getenv (os.Getenv); unset and empty are the same. It reads no
-// file: see Settings.File. Nothing is validated but what cannot be understood; error: [ErrConfig].
-func FromEnv(getenv func(string) string) (Settings, error) {
-	values := map[string]string{}
-	for key := range knownKeys() {
-		if v := strings.TrimSpace(getenv(variable(key))); v != "" {
-			values[key] = v
-		}
+// variables are the keys that are looked up in the environment.
+func variables() []string {
+	return []string{
+		keyDeveloperToken, keyLogin, keyEndpoint, keyClientID, keyClientSecret, keyRefreshToken, keyKeyFile,
+		keyImpersonated, keyDefault, keyFile, keyOldKeyFile, keyOldSubject, "linked_customer_id", "http_proxy",
 	}
-	return settings(values, variable)
 }
 
 func variable(key string) string { return "GOOGLE_ADS_" + strings.ToUpper(key) }
 
-// Or returns s with what it leaves open taken from other. Credentials are taken whole from one of the two, so that the
-// client of one is never used with the token of the other. The order of the program is: its own configuration, the
-// variables, google-ads.yaml.
-func (s Settings) Or(other Settings) Settings {
-	s.Config.Endpoint = first(s.Config.Endpoint, other.Config.Endpoint)
-	s.Config.LoginCustomerID = first(s.Config.LoginCustomerID, other.Config.LoginCustomerID)
-	s.Config.DeveloperToken = first(s.Config.DeveloperToken, other.Config.DeveloperToken)
-	s.Config.UserAgent = first(s.Config.UserAgent, other.Config.UserAgent)
-	if s.Config.Timeout == 0 {
-		s.Config.Timeout = other.Config.Timeout
+// FromEnv reads the official GOOGLE_ADS_* variables through getenv (os.Getenv); unset and empty are the same. It reads no
+// file: see Settings.File. The error is a [*SettingsError].
+func FromEnv(getenv func(string) string) (Settings, error) {
+	g := given{values: map[string]string{}, label: variable}
+	for _, key := range variables() {
+		if v := strings.TrimSpace(getenv(variable(key))); v != "" {
+			g.values[key] = v
+		}
 	}
-	if len(s.Credentials.kinds()) == 0 {
-		tokenURL := first(s.Credentials.TokenURL, other.Credentials.TokenURL)
-		s.Credentials = other.Credentials
-		s.Credentials.TokenURL = tokenURL
+	if file := g.values[keyFile]; file != "" {
+		return Settings{File: file}, nil
 	}
-	s.File = first(s.File, other.File)
-	s.Notes = append(slices.Clip(s.Notes), other.Notes...)
-	return s
+	return g.settings()
+}
+
+// given are settings as they were given, by key.
+type given struct {
+	values map[string]string
+	lines  map[string]int          // where they stand; empty for variables
+	label  func(key string) string // what the giver calls a key
+	faults []Remark
+}
+
+// remark makes a remark on a key. One that nobody documents may be a secret that slipped into a key's place.
+func (g *given) remark(key, what, hint string) Remark {
+	name := g.label(key)
+	if strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || len(key) > len(keyDefault) {
+		name = "a key"
+	}
+	return Remark{Key: name, Line: g.lines[key], What: what, Hint: hint}
+}
+
+func (g *given) fault(key, what, hint string) {
+	g.faults = append(g.faults, g.remark(key, what, hint))
+}
+
+func (g *given) settings() (Settings, error) {
+	s := Settings{
+		Config:      Config{Endpoint: g.values[keyEndpoint], DeveloperToken: g.values[keyDeveloperToken]},
+		Credentials: g.credentials(),
+		Notes:       g.notes(),
+	}
+	if login := g.values[keyLogin]; login != "" {
+		id, err := customerID(login)
+		if err != nil {
+			g.fault(keyLogin, "is not a customer id", "write the ten digits of the manager account, with or without dashes")
+		}
+		s.Config.LoginCustomerID = id
+	}
+	if len(g.faults) > 0 {
+		return Settings{}, &SettingsError{Faults: g.faults}
+	}
+	return s, nil
+}
+
+// credentials takes the one kind that is given. Google's libraries choose among several; here that is a mistake, because
+// whoever gave them cannot know by whom is uploaded.
+func (g *given) credentials() Credentials {
+	c := Credentials{
+		ClientID: g.values[keyClientID], ClientSecret: g.values[keyClientSecret], RefreshToken: g.values[keyRefreshToken],
+		KeyFile:            first(g.values[keyKeyFile], g.values[keyOldKeyFile]),
+		ApplicationDefault: g.on(keyDefault),
+	}
+	switch kinds := c.kinds(); {
+	case len(kinds) == 0 && len(g.faults) == 0:
+		g.faults = append(g.faults, Remark{
+			What: "holds no credentials",
+			Hint: "it needs " + g.label(keyClientID) + ", " + g.label(keyClientSecret) + " and " + g.label(keyRefreshToken) +
+				", or " + g.label(keyKeyFile) + ", or " + g.label(keyDefault),
+		})
+	case len(kinds) > 1:
+		g.faults = append(g.faults, Remark{
+			What: "holds more than one kind of credentials (" + strings.Join(kinds, ", ") + ")",
+			Hint: "keep one of " + g.label(keyClientID) + " and what goes with it, " + g.label(keyKeyFile) + " and " + g.label(keyDefault),
+		})
+	case c.Kind() == kindRefresh:
+		g.complete(keyClientID, keyClientSecret, keyRefreshToken)
+	case c.Kind() == kindKey:
+		c.ImpersonatedEmail = first(g.values[keyImpersonated], g.values[keyOldSubject])
+	}
+	return c
+}
+
+// on reads a switch.
+func (g *given) on(key string) bool {
+	switch strings.ToLower(g.values[key]) {
+	case "", "0", "false", "no", "off":
+		return false
+	case "1", "true", "yes", "on":
+		return true
+	default:
+		g.fault(key, "is neither true nor false", "write true, or delete it")
+		return false
+	}
+}
+
+func (g *given) complete(keys ...string) {
+	for _, key := range keys {
+		if g.values[key] == "" {
+			g.fault(key, "is missing", "an OAuth client, its secret and a refresh token belong together")
+		}
+	}
+}
+
+func (g *given) notes() []Remark {
+	var list []Remark
+	for _, key := range slices.Sorted(maps.Keys(g.values)) {
+		if u := useOf(key); u.what != "" {
+			list = append(list, g.remark(key, u.what, u.hint))
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Remark) int { return cmp.Compare(a.Line, b.Line) })
+	return list
 }
 
 func first(a, b string) string {
@@ -90,79 +226,4 @@ func first(a, b string) string {
 		return a
 	}
 	return b
-}
-
-// settings makes settings of documented keys; label names a key as its giver wrote it.
-func settings(values map[string]string, label func(string) string) (Settings, error) {
-	s := Settings{
-		Config: Config{Endpoint: values[keyEndpoint], DeveloperToken: values[keyDeveloperToken]},
-		Credentials: Credentials{
-			ClientID: values[keyClientID], ClientSecret: values[keyClientSecret], RefreshToken: values[keyRefreshToken],
-			KeyFile:           first(values[keyKeyFile], values[keyOldKeyFile]),
-			ImpersonatedEmail: first(values[keyImpersonated], values[keyOldSubject]),
-		},
-		File:  values[keyFile],
-		Notes: notes(values, label),
-	}
-	if login := values[keyLogin]; login != "" {
-		id, err := customerID(login)
-		if err != nil {
-			return Settings{}, fmt.Errorf("%s: %w", label(keyLogin), err)
-		}
-		s.Config.LoginCustomerID = id
-	}
-	useDefault, err := boolean(values[keyDefault])
-	if err != nil {
-		return Settings{}, fmt.Errorf("%s: %w", label(keyDefault), err)
-	}
-	s.Credentials.ApplicationDefault = useDefault
-	s.keepOneKind(label)
-	return s, nil
-}
-
-// keepOneKind chooses as Google's libraries do when several kinds of credentials are given: the application default
-// where it is asked for, a complete refresh token, a key file.
-func (s *Settings) keepOneKind(label func(string) string) {
-	c := s.Credentials
-	complete := c.ClientID != "" && c.ClientSecret != "" && c.RefreshToken != ""
-	only := Credentials{TokenURL: c.TokenURL}
-	switch {
-	case len(c.kinds()) < 2:
-		return
-	case c.ApplicationDefault:
-		only.ApplicationDefault = true
-	case complete:
-		only.ClientID, only.ClientSecret, only.RefreshToken = c.ClientID, c.ClientSecret, c.RefreshToken
-	default:
-		only.KeyFile, only.ImpersonatedEmail = c.KeyFile, c.ImpersonatedEmail
-	}
-	s.Credentials = only
-	s.Notes = append(s.Notes, fmt.Sprintf("several kinds of credentials are given (%s, %s, %s): the %s is used",
-		label(keyDefault), label(keyRefreshToken), label(keyKeyFile), only.Kind()))
-}
-
-func notes(values map[string]string, label func(string) string) []string {
-	var list []string
-	all := knownKeys()
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		text, documented := all[key]
-		if !documented {
-			text = "is ignored: Google documents no such key"
-		}
-		if text != "" {
-			list = append(list, label(key)+" "+text)
-		}
-	}
-	return list
-}
-
-func boolean(text string) (bool, error) {
-	switch strings.ToLower(text) {
-	case "", "0", "false", "no", "off":
-		return false, nil
-	case "1", "true", "yes", "on":
-		return true, nil
-	default:
-		return false, fmt.Errorf("%w: neither true nor false", ErrConfig)
-	}
 }

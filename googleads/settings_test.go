@@ -3,7 +3,6 @@ package googleads_test
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"strings"
 	"testing"
@@ -119,32 +118,73 @@ func TestFromEnv(t *testing.T) {
 		"GOOGLE_ADS_DEVELOPER_TOKEN": "dev", "GOOGLE_ADS_LOGIN_CUSTOMER_ID": "123-456-7890",
 		"GOOGLE_ADS_ENDPOINT": "ads.example.com", "GOOGLE_ADS_CLIENT_ID": "id", "GOOGLE_ADS_CLIENT_SECRET": "secret",
 		"GOOGLE_ADS_REFRESH_TOKEN": " token\n", "GOOGLE_ADS_USE_PROTO_PLUS": "True", "GOOGLE_ADS_LOGGING": "{}",
-		"GOOGLE_ADS_CONFIGURATION_FILE_PATH": "ads.yaml", "GOOGLE_ADS_CUSTOMER_ID": "1112223333",
+		"GOOGLE_ADS_HTTP_PROXY": "p", "GOOGLE_ADS_CUSTOMER_ID": "1112223333",
 	}
-	got, err := googleads.FromEnv(func(key string) string { return env[key] })
+	getenv := func(key string) string { return env[key] }
+	got, err := googleads.FromEnv(getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	diff(t, got, googleads.Settings{
 		Config:      googleads.Config{DeveloperToken: "dev", LoginCustomerID: "1234567890", Endpoint: "ads.example.com"},
 		Credentials: googleads.Credentials{ClientID: "id", ClientSecret: "secret", RefreshToken: "token"},
-		File:        "ads.yaml",
-		Notes: []string{
-			"GOOGLE_ADS_LOGGING is ignored: logging is configured elsewhere",
-			"GOOGLE_ADS_USE_PROTO_PLUS is ignored: it is about Python",
-		},
+		Notes:       []googleads.Remark{{Key: "GOOGLE_ADS_HTTP_PROXY", What: "is not used", Hint: "a proxy is taken from HTTPS_PROXY"}},
 	})
+	env["GOOGLE_ADS_CONFIGURATION_FILE_PATH"] = "ads.yaml"
+	got, err = googleads.FromEnv(getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, got, googleads.Settings{File: "ads.yaml"})
 }
 
 func TestFromEnvRefuses(t *testing.T) {
 	t.Parallel()
-	for key, value := range map[string]string{
-		"GOOGLE_ADS_LOGIN_CUSTOMER_ID":                   "12345",
-		"GOOGLE_ADS_USE_APPLICATION_DEFAULT_CREDENTIALS": "perhaps",
-	} {
-		_, err := googleads.FromEnv(func(k string) string { return map[string]string{key: value}[k] })
-		if !errors.Is(err, googleads.ErrConfig) || !strings.Contains(err.Error(), key) || strings.Contains(err.Error(), value) {
-			t.Errorf("%s: error = %v", key, err)
+	tests := []struct {
+		name string
+		env  map[string]string
+		want string
+	}{
+		{"manager", map[string]string{"LOGIN_CUSTOMER_ID": "hunter2", "JSON_KEY_FILE_PATH": "k"}, "GOOGLE_ADS_LOGIN_CUSTOMER_ID is not a customer id"},
+		{
+			"switch",
+			map[string]string{"USE_APPLICATION_DEFAULT_CREDENTIALS": "hunter2"},
+			"GOOGLE_ADS_USE_APPLICATION_DEFAULT_CREDENTIALS is neither true nor false",
+		},
+		{"nothing", nil, "holds no credentials"},
+		{
+			"half of it",
+			map[string]string{"CLIENT_ID": "hunter2"},
+			"GOOGLE_ADS_CLIENT_SECRET is missing; GOOGLE_ADS_REFRESH_TOKEN is missing",
+		},
+		{
+			"two kinds",
+			map[string]string{"CLIENT_ID": "hunter2", "JSON_KEY_FILE_PATH": "hunter2"},
+			"holds more than one kind of credentials (refresh token, service account)",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := googleads.FromEnv(func(k string) string { return tt.env[strings.TrimPrefix(k, "GOOGLE_ADS_")] })
+			checkSettingsError(t, err, tt.want)
+		})
+	}
+}
+
+// checkSettingsError wants an error with that text behind the usual beginning, with hints and without secrets.
+func checkSettingsError(t *testing.T, err error, want string) {
+	t.Helper()
+	var wrong *googleads.SettingsError
+	if !errors.Is(err, googleads.ErrConfig) || !errors.As(err, &wrong) {
+		t.Fatalf("error = %v", err)
+	}
+	if want = "invalid Google Ads connection: " + want; err.Error() != want {
+		t.Errorf("error = %q, want %q", err, want)
+	}
+	for _, fault := range wrong.Faults {
+		if fault.Hint == "" || strings.Contains(fault.Hint+fault.String(), "hunter2") {
+			t.Errorf("fault %+v", fault)
 		}
 	}
 }
@@ -153,47 +193,36 @@ func TestParseGoogleAdsYAML(t *testing.T) {
 	t.Parallel()
 	refresh := googleads.Credentials{ClientID: "id", ClientSecret: "secret", RefreshToken: "1//token"}
 	const app = "client_id: id\nclient_secret: secret\nrefresh_token: 1//token\n"
+	with := func(c googleads.Config) googleads.Settings {
+		return googleads.Settings{Config: c, Credentials: refresh}
+	}
 	tests := []struct {
 		name string
 		text string
 		want googleads.Settings
 	}{
-		{"empty", "", googleads.Settings{}},
-		{"comments only", "# nothing\n", googleads.Settings{}},
 		{"refresh token", app, googleads.Settings{Credentials: refresh}},
-		{"number as manager", "login_customer_id: 0234567890\n", googleads.Settings{Config: googleads.Config{LoginCustomerID: "0234567890"}}},
-		{"dashes in manager", "login_customer_id: 123-456-7890\n", googleads.Settings{Config: googleads.Config{LoginCustomerID: "1234567890"}}},
-		{"null", "developer_token: null\nendpoint:\nclient_id: ~\n", googleads.Settings{}},
+		{"number as manager", app + "login_customer_id: 0234567890\n", with(googleads.Config{LoginCustomerID: "0234567890"})},
+		{"dashes in manager", app + "login_customer_id: 123-456-7890\n", with(googleads.Config{LoginCustomerID: "1234567890"})},
+		{"null", app + "developer_token: null\nendpoint:\njson_key_file_path: ~\nlogin_customer_id: ''\n", googleads.Settings{Credentials: refresh}},
+		{"anchor", "client_id: &a id\nclient_secret: secret\nrefresh_token: 1//token\ndeveloper_token: *a\n", with(googleads.Config{DeveloperToken: "id"})},
+		{"someone to act for is of no use to a user", app + "impersonated_email: jane@example.com\n", googleads.Settings{Credentials: refresh}},
 		{"key file", "json_key_file_path: key.json\nimpersonated_email: jane@example.com\n", googleads.Settings{
 			Credentials: googleads.Credentials{KeyFile: "key.json", ImpersonatedEmail: "jane@example.com"},
 		}},
 		{"deprecated", "path_to_private_key_file: key.json\ndelegated_account: jane@example.com\n", googleads.Settings{
 			Credentials: googleads.Credentials{KeyFile: "key.json", ImpersonatedEmail: "jane@example.com"},
-			Notes: []string{
-				"delegated_account is deprecated: use impersonated_email",
-				"path_to_private_key_file is deprecated: use json_key_file_path",
-			},
 		}},
-		{"without meaning", "use_proto_plus: True\nlogging:\n  version: 1\nlinked_customer_id: 1\nmine: [1]\n", googleads.Settings{
-			Notes: []string{
-				"linked_customer_id is ignored: it is for app analytics providers",
-				"logging is ignored: logging is configured elsewhere",
-				"mine is ignored: Google documents no such key",
-				"use_proto_plus is ignored: it is about Python",
-			},
-		}},
-		{"two kinds", app + "json_key_file_path: key.json\n", googleads.Settings{
-			Credentials: refresh,
-			Notes: []string{"several kinds of credentials are given (use_application_default_credentials, refresh_token, " +
-				"json_key_file_path): the refresh token is used"},
-		}},
-		{"half a refresh token", "client_id: id\njson_key_file_path: key.json\n", googleads.Settings{
-			Credentials: googleads.Credentials{KeyFile: "key.json"},
-			Notes: []string{"several kinds of credentials are given (use_application_default_credentials, refresh_token, " +
-				"json_key_file_path): the service account is used"},
-		}},
-		{"application default", "use_application_default_credentials: true\n", googleads.Settings{
+		{"application default", "use_application_default_credentials: True\n", googleads.Settings{
 			Credentials: googleads.Credentials{ApplicationDefault: true},
+		}},
+		{"not used", app + "use_proto_plus: True\nlogging:\n  version: 1\nmine: [1]\nlinked_customer_id: 1\n1//hunter2: 1\n", googleads.Settings{
+			Credentials: refresh,
+			Notes: []googleads.Remark{
+				{Key: "mine", Line: 7, What: "is not used", Hint: "Google documents no such key: is it misspelt?"},
+				{Key: "linked_customer_id", Line: 8, What: "is not used", Hint: "uploads need no linked customer"},
+				{Key: "a key", Line: 9, What: "is not used", Hint: "Google documents no such key: is it misspelt?"},
+			},
 		}},
 	}
 	for _, tt := range tests {
@@ -210,78 +239,57 @@ func TestParseGoogleAdsYAML(t *testing.T) {
 
 func TestParseGoogleAdsYAMLRefuses(t *testing.T) {
 	t.Parallel()
-	tests := map[string]string{
-		"syntax":       "client_id: id\nrefresh_token: [1//SECRET\n",
-		"anchor":       "refresh_token: *1//SECRET\n",
-		"list":         "- SECRET\n",
-		"text":         "SECRET",
-		"list as text": "refresh_token: [SECRET]\n",
-		"twice":        "refresh_token: SECRET\nrefresh_token: SECRET2\n",
-		"manager":      "login_customer_id: SECRET\n",
-		"flag":         "use_application_default_credentials: SECRET\n",
+	tests := []struct{ name, text, want string }{
+		{"empty", "", "holds no credentials"},
+		{"comments only", "# nothing\n", "holds no credentials"},
+		{"null", "~", "holds no credentials"},
+		{"syntax", "client_id: id\nrefresh_token: [1//hunter2\n", "line 2: is not YAML"},
+		{"anchor", "refresh_token: *1//hunter2\n", "is not YAML"},
+		{"list", "- hunter2\n", "is not in the form of google-ads.yaml"},
+		{"text", "hunter2", "is not in the form of google-ads.yaml"},
+		{"key that is none", "? [hunter2]\n: 1\n", "line 1: a key is not a word"},
+		{"list as text", "client_id: a\nrefresh_token: [hunter2]\n", "line 2: refresh_token is not a single value"},
+		{"twice", "refresh_token: hunter2\nrefresh_token: hunter3\n", "line 2: refresh_token is given twice"},
+		{
+			"manager and switch", "\nlogin_customer_id: hunter2\nuse_application_default_credentials: hunter2\n",
+			"line 3: use_application_default_credentials is neither true nor false; line 2: login_customer_id is not a customer id",
+		},
+		{
+			"several kinds", "client_id: hunter2\njson_key_file_path: hunter2\nuse_application_default_credentials: 1\n",
+			"holds more than one kind of credentials (refresh token, service account, application default)",
+		},
+		{"half of it", "refresh_token: hunter2\n", "client_id is missing; client_secret is missing"},
 	}
-	for name, text := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := googleads.ParseGoogleAdsYAML([]byte(text))
-			if !errors.Is(err, googleads.ErrConfig) || strings.Contains(err.Error(), "SECRET") {
-				t.Errorf("error = %v", err)
-			}
+			_, err := googleads.ParseGoogleAdsYAML([]byte(tt.text))
+			checkSettingsError(t, err, tt.want)
 		})
 	}
-}
-
-func TestLoadGoogleAdsYAML(t *testing.T) {
-	t.Parallel()
-	got, err := googleads.LoadGoogleAdsYAML(file(t, "google-ads.yaml", "developer_token: dev\n"))
-	if err != nil || got.Config.DeveloperToken != "dev" {
-		t.Errorf("%+v, %v", got, err)
-	}
-	if _, err := googleads.LoadGoogleAdsYAML("nowhere.yaml"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("error = %v", err)
-	}
-}
-
-func TestSettingsOr(t *testing.T) {
-	t.Parallel()
-	own := googleads.Settings{
-		Config:      googleads.Config{LoginCustomerID: "1111111111"},
-		Credentials: googleads.Credentials{KeyFile: "key.json"},
-		Notes:       []string{"a"},
-	}
-	env := googleads.Settings{
-		Config:      googleads.Config{LoginCustomerID: "2222222222", DeveloperToken: "dev", Timeout: time.Second},
-		Credentials: googleads.Credentials{ClientID: "id", ClientSecret: "secret", RefreshToken: "token"},
-		Notes:       []string{"b"},
-	}
-	diff(t, own.Or(env), googleads.Settings{
-		Config:      googleads.Config{LoginCustomerID: "1111111111", DeveloperToken: "dev", Timeout: time.Second},
-		Credentials: googleads.Credentials{KeyFile: "key.json"},
-		Notes:       []string{"a", "b"},
-	})
-	none := googleads.Settings{Credentials: googleads.Credentials{TokenURL: "https://oauth.example.com"}}
-	want := env.Credentials
-	want.TokenURL = "https://oauth.example.com"
-	diff(t, none.Or(env).Credentials, want)
 }
 
 func FuzzGoogleAdsYAML(f *testing.F) {
 	for _, seed := range []string{
 		"", "client_id: a\n", "login_customer_id: 123-456-7890\n", "logging:\n  version: 1\n", "a: &a [*a]\n", "? [a]\n: b\n",
-		"- a", "\x00", "a: *b", "use_application_default_credentials: yes",
+		"- a", "\x00", "a: *b", "use_application_default_credentials: yes", "json_key_file_path: k\nimpersonated_email: a\nmine: 1\n",
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := googleads.ParseGoogleAdsYAML(text)
-		if err != nil && !errors.Is(err, googleads.ErrConfig) {
-			t.Errorf("error = %v", err)
+		if err != nil {
+			var wrong *googleads.SettingsError
+			if !errors.As(err, &wrong) || len(wrong.Faults) == 0 {
+				t.Errorf("error = %v", err)
+			}
+			return
+		}
+		if err := s.Credentials.Validate(); err != nil {
+			t.Errorf("what was read cannot be used: %v", err)
 		}
 		if id := s.Config.LoginCustomerID; id != "" && len(id) != 10 {
 			t.Errorf("login customer = %q", id)
-		}
-		if c := s.Credentials; c.Kind() == "" && c.String() != (googleads.Credentials{}).String() {
-			t.Errorf("several kinds of credentials")
 		}
 	})
 }

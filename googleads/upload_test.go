@@ -46,16 +46,21 @@ func TestUpload(t *testing.T) {
 
 func TestUploadFullBatch(t *testing.T) {
 	t.Parallel()
-	s := start(t, sandboxConfig())
-	r := connect(t, s).Upload(t.Context(), batch(t, conversions.MaxItems), false)
-	if r.Call != nil || len(r.Answers) != conversions.MaxItems {
-		t.Fatalf("call = %+v, %d answers", r.Call, len(r.Answers))
-	}
-	if i := slices.IndexFunc(r.Answers, func(a conversions.Answer) bool { return a.Verdict != conversions.Done }); i >= 0 {
-		t.Errorf("row %d = %+v", i, r.Answers[i])
-	}
-	if got := len(s.Conversions()); got != conversions.MaxItems {
-		t.Errorf("sandbox holds %d conversions", got)
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, sandboxConfig())
+			r := connect(t, s).Upload(t.Context(), k.batch(t, s, conversions.MaxItems), false)
+			if r.Call != nil || len(r.Answers) != conversions.MaxItems {
+				t.Fatalf("call = %+v, %d answers", r.Call, len(r.Answers))
+			}
+			if i := slices.IndexFunc(r.Answers, func(a conversions.Answer) bool { return a.Verdict != conversions.Done }); i >= 0 {
+				t.Errorf("row %d = %+v", i, r.Answers[i])
+			}
+			if got := len(s.Conversions()); got != conversions.MaxItems {
+				t.Errorf("sandbox holds %d conversions", got)
+			}
+		})
 	}
 }
 
@@ -184,13 +189,20 @@ func TestUploadRowFaults(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, sandboxConfig())
-			fault(t, s, tt.fault)
-			r := connect(t, s).Upload(t.Context(), batch(t, 3), false)
-			diff(t, verdicts(r), []conversions.Verdict{conversions.Done, tt.want.Verdict, conversions.Done})
-			got := r.Answers[1]
-			got.Sentence, got.Hint = "", ""
-			diff(t, got, tt.want)
+			for _, k := range kinds() {
+				t.Run(k.name, func(t *testing.T) {
+					t.Parallel()
+					s := start(t, sandboxConfig())
+					b, f := k.batch(t, s, 3), tt.fault
+					f.On = k.place
+					fault(t, s, f)
+					r := connect(t, s).Upload(t.Context(), b, false)
+					diff(t, verdicts(r), []conversions.Verdict{conversions.Done, tt.want.Verdict, conversions.Done})
+					got := r.Answers[1]
+					got.Sentence, got.Hint = "", ""
+					diff(t, got, tt.want)
+				})
+			}
 		})
 	}
 }
@@ -241,6 +253,21 @@ func TestUploadFailedCall(t *testing.T) {
 			answer("ConversionUploadError.UNPARSEABLE_GCLID", conversions.FixBatch), false,
 		},
 		{
+			"one row's wait",
+			sandbox.Fault{Kind: sandbox.FaultError, Family: "conversion_upload_error", Number: 44},
+			answer("ConversionUploadError.TOO_RECENT_EVENT", conversions.FixBatch), false,
+		},
+		{
+			"one row's conversion is not found",
+			sandbox.Fault{Kind: sandbox.FaultError, Family: "conversion_adjustment_upload_error", Number: 5},
+			answer("ConversionAdjustmentUploadError.CONVERSION_NOT_FOUND", conversions.FixBatch), false,
+		},
+		{
+			"a new action",
+			sandbox.Fault{Kind: sandbox.FaultError, Family: "conversion_upload_error", Number: 10},
+			later("ConversionUploadError.TOO_RECENT_CONVERSION_ACTION", 6*time.Hour), false,
+		},
+		{
 			"another API version",
 			sandbox.Fault{
 				Kind: sandbox.FaultError, Family: "request_error", Number: 38, FailureVersion: "v26",
@@ -255,21 +282,29 @@ func TestUploadFailedCall(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, sandboxConfig())
-			fault(t, s, tt.fault)
-			r := connect(t, s).Upload(t.Context(), batch(t, 3), false)
-			if r.Call == nil || len(r.Answers) != 3 {
-				t.Fatalf("call = %+v, %d answers", r.Call, len(r.Answers))
-			}
-			if r.Unknown != tt.unknown {
-				t.Errorf("unknown = %t, want %t", r.Unknown, tt.unknown)
-			}
-			diff(t, r.Answers, slices.Repeat([]conversions.Answer{*r.Call}, 3))
-			got := *r.Call
-			got.Sentence, got.Hint = "", ""
-			diff(t, got, tt.want)
-			if n := len(s.Requests()); n > 1 {
-				t.Errorf("the call was made %d times", n)
+			for _, k := range kinds() {
+				t.Run(k.name, func(t *testing.T) {
+					t.Parallel()
+					s := start(t, sandboxConfig())
+					b, f := k.batch(t, s, 3), tt.fault
+					f.On = k.place
+					fault(t, s, f)
+					before := len(s.Requests())
+					r := connect(t, s).Upload(t.Context(), b, false)
+					if r.Call == nil || len(r.Answers) != 3 {
+						t.Fatalf("call = %+v, %d answers", r.Call, len(r.Answers))
+					}
+					if r.Unknown != tt.unknown {
+						t.Errorf("unknown = %t, want %t", r.Unknown, tt.unknown)
+					}
+					diff(t, r.Answers, slices.Repeat([]conversions.Answer{*r.Call}, 3))
+					got := *r.Call
+					got.Sentence, got.Hint = "", ""
+					diff(t, got, tt.want)
+					if n := len(s.Requests()) - before; n > 1 {
+						t.Errorf("the call was made %d times", n)
+					}
+				})
 			}
 		})
 	}
@@ -277,10 +312,15 @@ func TestUploadFailedCall(t *testing.T) {
 
 func TestUploadOneRowKeepsItsRefusal(t *testing.T) {
 	t.Parallel()
-	s := start(t, sandboxConfig())
-	fault(t, s, sandbox.Fault{Kind: sandbox.FaultError, Family: "conversion_upload_error", Number: 3})
-	r := connect(t, s).Upload(t.Context(), batch(t, 1), false)
-	diff(t, verdicts(r), []conversions.Verdict{conversions.Refused})
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, sandboxConfig())
+			b := k.batch(t, s, 1)
+			fault(t, s, sandbox.Fault{Kind: sandbox.FaultError, On: k.place, Family: "conversion_upload_error", Number: 3})
+			diff(t, verdicts(connect(t, s).Upload(t.Context(), b, false)), []conversions.Verdict{conversions.Refused})
+		})
+	}
 }
 
 func TestUploadBlockedForNewAdopters(t *testing.T) {
@@ -321,23 +361,29 @@ func TestUploadLoginCustomer(t *testing.T) {
 
 func TestUploadLostAnswerIsSentAgain(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []sandbox.FaultKind{sandbox.FaultUnavailable, sandbox.FaultCut, sandbox.FaultInternal} {
-		t.Run(string(kind), func(t *testing.T) {
+	for _, broken := range []sandbox.FaultKind{sandbox.FaultUnavailable, sandbox.FaultCut, sandbox.FaultInternal} {
+		t.Run(string(broken), func(t *testing.T) {
 			t.Parallel()
-			s := start(t, sandboxConfig())
-			fault(t, s, sandbox.Fault{Kind: kind, AfterWork: true})
-			c, b := connect(t, s), batch(t, 3)
-			if r := c.Upload(t.Context(), b, false); !r.Unknown || r.Call == nil {
-				t.Fatalf("unknown = %t, call = %+v", r.Unknown, r.Call)
-			}
-			r := c.Upload(t.Context(), b, false)
-			for _, a := range r.Answers {
-				if a.Verdict != conversions.AlreadyThere || a.By != conversions.ByOrderID {
-					t.Errorf("answer = %+v", a)
-				}
-			}
-			if got := len(s.Conversions()); got != 3 {
-				t.Errorf("sandbox holds %d conversions, want 3", got)
+			for _, k := range kinds() {
+				t.Run(k.name, func(t *testing.T) {
+					t.Parallel()
+					s := start(t, sandboxConfig())
+					c, b := connect(t, s), k.batch(t, s, 3)
+					fault(t, s, sandbox.Fault{Kind: broken, On: k.place, AfterWork: true})
+					if r := c.Upload(t.Context(), b, false); !r.Unknown || r.Call == nil {
+						t.Fatalf("unknown = %t, call = %+v", r.Unknown, r.Call)
+					}
+					held := s.Conversions()
+					for i, a := range c.Upload(t.Context(), b, false).Answers {
+						if a.Verdict != conversions.AlreadyThere || a.By != k.again(i) {
+							t.Errorf("row %d: answer = %+v", i, a)
+						}
+					}
+					if len(held) != 3 {
+						t.Errorf("sandbox holds %d conversions, want 3", len(held))
+					}
+					diff(t, s.Conversions(), held)
+				})
 			}
 		})
 	}
@@ -361,57 +407,79 @@ func TestUploadRecognisedByOrderIDAndByClick(t *testing.T) {
 
 func TestUploadValidateOnly(t *testing.T) {
 	t.Parallel()
-	s := start(t, sandboxConfig())
-	c, b := connect(t, s), batch(t, 3)
-	b.Items[1].ClickID = "no click id"
-	r := c.Upload(t.Context(), b, true)
-	diff(t, verdicts(r), []conversions.Verdict{conversions.Done, conversions.Refused, conversions.Done})
-	if got := len(s.Conversions()); got != 0 {
-		t.Errorf("sandbox holds %d conversions", got)
-	}
-	fault(t, s, sandbox.Fault{Kind: sandbox.FaultCut})
-	if r = c.Upload(t.Context(), b, true); r.Unknown {
-		t.Error("a check that got lost is unknown")
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, sandboxConfig())
+			c, b := connect(t, s), k.batch(t, s, 3)
+			held := s.Conversions()
+			b.Items[1].ClickID, b.Items[1].AdjustAt = "no click id", b.Items[1].At
+			r := c.Upload(t.Context(), b, true)
+			diff(t, verdicts(r), []conversions.Verdict{conversions.Done, conversions.Refused, conversions.Done})
+			diff(t, s.Conversions(), held)
+			fault(t, s, sandbox.Fault{Kind: sandbox.FaultCut, On: k.place})
+			if r = c.Upload(t.Context(), b, true); r.Unknown || r.Call == nil {
+				t.Errorf("a check that got lost: call = %+v, unknown = %t", r.Call, r.Unknown)
+			}
+		})
 	}
 }
 
 func TestUploadCancelled(t *testing.T) {
 	t.Parallel()
-	s := start(t, sandboxConfig())
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	r := connect(t, s).Upload(ctx, batch(t, 3), false)
-	if r.Call == nil || r.Call.Code != "gRPC.CANCELLED" || r.Unknown {
-		t.Errorf("call = %+v, unknown = %t", r.Call, r.Unknown)
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, sandboxConfig())
+			b := k.batch(t, s, 3)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			r := connect(t, s).Upload(ctx, b, false)
+			if r.Call == nil || r.Call.Code != "gRPC.CANCELLED" || r.Unknown {
+				t.Errorf("call = %+v, unknown = %t", r.Call, r.Unknown)
+			}
+			diff(t, verdicts(r), slices.Repeat([]conversions.Verdict{conversions.Retry}, 3))
+		})
 	}
-	diff(t, verdicts(r), slices.Repeat([]conversions.Verdict{conversions.Retry}, 3))
 }
 
 func TestUploadCancelledAfterSending(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	cfg := sandboxConfig()
-	cfg.Sleep = func(inner context.Context, _ time.Duration) error { // The request is there: now the caller gives up.
-		cancel()
-		<-inner.Done()
-		return inner.Err()
-	}
-	s := start(t, cfg)
-	fault(t, s, sandbox.Fault{Kind: sandbox.FaultSlow, Delay: sandbox.Duration(time.Hour)})
-	r := connect(t, s).Upload(ctx, batch(t, 3), false)
-	if r.Call == nil || r.Call.Code != "gRPC.CANCELLED" || !r.Unknown || len(r.Answers) != 3 {
-		t.Errorf("call = %+v, unknown = %t, %d answers", r.Call, r.Unknown, len(r.Answers))
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			cfg := sandboxConfig()
+			cfg.Sleep = func(inner context.Context, _ time.Duration) error { // The request is there: now the caller gives up.
+				cancel()
+				<-inner.Done()
+				return inner.Err()
+			}
+			s := start(t, cfg)
+			b := k.batch(t, s, 3)
+			fault(t, s, sandbox.Fault{Kind: sandbox.FaultSlow, On: k.place, Delay: sandbox.Duration(time.Hour)})
+			r := connect(t, s).Upload(ctx, b, false)
+			if r.Call == nil || r.Call.Code != "gRPC.CANCELLED" || !r.Unknown || len(r.Answers) != 3 {
+				t.Errorf("call = %+v, unknown = %t, %d answers", r.Call, r.Unknown, len(r.Answers))
+			}
+		})
 	}
 }
 
 func TestUploadDeadline(t *testing.T) {
 	t.Parallel()
-	s := start(t, sandboxConfig())
-	fault(t, s, sandbox.Fault{Kind: sandbox.FaultSlow, Delay: sandbox.Duration(time.Hour)})
-	c := dial(t, googleads.Config{Endpoint: s.GRPCAddr(), Plaintext: true, Timeout: 300 * time.Millisecond}, tokens(t, app(s)))
-	r := c.Upload(t.Context(), batch(t, 2), false)
-	if r.Call == nil || r.Call.Code != "gRPC.DEADLINE_EXCEEDED" || !r.Unknown {
-		t.Errorf("call = %+v, unknown = %t", r.Call, r.Unknown)
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, sandboxConfig())
+			b := k.batch(t, s, 2)
+			fault(t, s, sandbox.Fault{Kind: sandbox.FaultSlow, On: k.place, Delay: sandbox.Duration(time.Hour)})
+			c := dial(t, googleads.Config{Endpoint: s.GRPCAddr(), Plaintext: true, Timeout: 300 * time.Millisecond}, tokens(t, app(s)))
+			r := c.Upload(t.Context(), b, false)
+			if r.Call == nil || r.Call.Code != "gRPC.DEADLINE_EXCEEDED" || !r.Unknown {
+				t.Errorf("call = %+v, unknown = %t", r.Call, r.Unknown)
+			}
+		})
 	}
 }
 
@@ -439,13 +507,35 @@ func TestUploadUnsendable(t *testing.T) {
 	t.Parallel()
 	s := start(t, sandboxConfig())
 	c := connect(t, s)
+	adjust := func(b *conversions.Batch) { *b = adjusted(t, *b) }
 	tests := []struct {
 		name  string
 		spoil func(*conversions.Batch)
 		want  string
 	}{
 		{"too many rows", func(b *conversions.Batch) { b.Items = slices.Repeat(b.Items, 1001) }, "Closeloop.TOO_MANY_ROWS"},
-		{"another operation", func(b *conversions.Batch) { b.Items[1].Op = conversions.OpRetract }, "Closeloop.WRONG_OPERATION"},
+		{"a retraction among uploads", func(b *conversions.Batch) { b.Items[1].Op = conversions.OpRetract }, "Closeloop.WRONG_OPERATION"},
+		{"an upload among adjustments", func(b *conversions.Batch) {
+			adjust(b)
+			b.Items[1].Op = conversions.OpUpload
+		}, "Closeloop.WRONG_OPERATION"},
+		{"nothing to do", func(b *conversions.Batch) { b.Items[0].Op = conversions.OpNone }, "Closeloop.WRONG_OPERATION"},
+		{"restatement without a value", func(b *conversions.Batch) {
+			adjust(b)
+			b.Items[0].Value = conversions.Amount{Cents: 5}
+		}, "Closeloop.INCOMPLETE_ADJUSTMENT"},
+		{"adjustment without a time", func(b *conversions.Batch) {
+			adjust(b)
+			b.Items[1].AdjustAt = time.Time{}
+		}, "Closeloop.INCOMPLETE_ADJUSTMENT"},
+		{"adjustment without an order id", func(b *conversions.Batch) {
+			adjust(b)
+			b.Items[1].OrderID = ""
+		}, "Closeloop.INCOMPLETE_ADJUSTMENT"},
+		{"bad bytes in an adjustment", func(b *conversions.Batch) {
+			adjust(b)
+			b.Items[1].OrderID = "\xff"
+		}, "Closeloop.UNSENDABLE_TEXT"},
 		{"another API", func(b *conversions.Batch) { b.Target.API = conversions.APIDataManager }, "Closeloop.WRONG_TARGET"},
 		{"no customer", func(b *conversions.Batch) { b.Target.Customer = "123-456-7890" }, "Closeloop.WRONG_TARGET"},
 		{"bad bytes", func(b *conversions.Batch) { b.Items[0].ClickID = "\xff" }, "Closeloop.UNSENDABLE_TEXT"},

@@ -1,6 +1,9 @@
 package sandbox
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Conversion is one conversion Google holds.
 type Conversion struct {
@@ -16,9 +19,10 @@ type Conversion struct {
 	Time     time.Time `json:"time"`
 	DateTime string    `json:"date_time"`
 	// Value is what counts, in major units: the very float64 received, or the action's default when ValueDefaulted.
+	// A restatement replaces it, a retraction makes it 0.
 	Value          float64 `json:"value"`
 	ValueDefaulted bool    `json:"value_defaulted"`
-	// Currency is ISO 4217: as sent, else the action's, else the account's.
+	// Currency is ISO 4217: as sent, else the action's, else the account's. A restatement replaces it too.
 	Currency string `json:"currency"`
 	// OrderID is "" for a row without one.
 	OrderID string `json:"order_id,omitempty"`
@@ -31,6 +35,44 @@ type Conversion struct {
 	RequestID string `json:"request_id"`
 	// Uploaded is when it was accepted.
 	Uploaded time.Time `json:"uploaded"`
+	// Retracted says that the conversion counts no more. It stays so, and its order id stays in use.
+	Retracted bool `json:"retracted"`
+	// OriginalValue is the Value before the first adjustment; zero while there is none.
+	OriginalValue float64 `json:"original_value,omitzero"`
+	// AdjustedAt is the Time of the latest of Adjustments, which are those that took effect, in their order; zero while
+	// there is none.
+	AdjustedAt  time.Time    `json:"adjusted_at,omitzero"`
+	Adjustments []Adjustment `json:"adjustments,omitempty"`
+}
+
+// AdjustmentType is what an adjustment does (ConversionAdjustmentTypeEnum, Google Ads API v25).
+type AdjustmentType string
+
+// Kinds of adjustment that uploaded clicks take.
+const (
+	Restatement AdjustmentType = "RESTATEMENT"
+	Retraction  AdjustmentType = "RETRACTION"
+)
+
+// Adjustment is one change of a conversion that took effect.
+type Adjustment struct {
+	Type AdjustmentType `json:"type"`
+	// Time is the adjustment_date_time as an instant.
+	Time time.Time `json:"time"`
+	// Value is the new total in major units, 0 for a retraction. Currency is ISO 4217: as sent, else the action's, else
+	// the account's; "" for a retraction.
+	Value    float64 `json:"value"`
+	Currency string  `json:"currency,omitempty"`
+	// RequestID is that of the call that brought it.
+	RequestID string `json:"request_id"`
+	// Uploaded is when it was accepted.
+	Uploaded time.Time `json:"uploaded"`
+}
+
+func (c *Conversion) clone() Conversion {
+	out := *c
+	out.Adjustments = slices.Clone(c.Adjustments)
+	return out
 }
 
 type orderKey struct {
@@ -46,21 +88,21 @@ type clickKey struct {
 	second   int64
 }
 
-// book holds the accepted conversions and finds duplicates of them.
+// book holds the accepted conversions and finds them by what names them; the maps lead to places in held.
 type book struct {
 	held   []Conversion
-	orders map[orderKey]bool
-	clicks map[clickKey]bool
+	orders map[orderKey]int
+	clicks map[clickKey]int
 }
 
-func newBook() book { return book{orders: map[orderKey]bool{}, clicks: map[clickKey]bool{}} }
+func newBook() book { return book{orders: map[orderKey]int{}, clicks: map[clickKey]int{}} }
 
 func (b *book) add(r *row, c *Conversion) {
-	b.held = append(b.held, *c)
 	if r.order.order != "" {
-		b.orders[r.order] = true
+		b.orders[r.order] = len(b.held)
 	}
 	if r.click.click.id != "" {
-		b.clicks[r.click] = true
+		b.clicks[r.click] = len(b.held)
 	}
+	b.held = append(b.held, *c)
 }

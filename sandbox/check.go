@@ -105,7 +105,7 @@ func (c *call) checkOrderID(r *row) {
 		}
 		return
 	}
-	shortest := 2
+	shortest := shortestOrderID
 	if unproven.AcceptShortOrderID {
 		shortest = 1
 	}

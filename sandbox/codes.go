@@ -8,6 +8,15 @@ func uploadCode(c adserrors.ConversionUploadErrorEnum_ConversionUploadError) *ad
 	return &adserrors.ErrorCode{ErrorCode: &adserrors.ErrorCode_ConversionUploadError{ConversionUploadError: c}}
 }
 
+func adjustCode(c adserrors.ConversionAdjustmentUploadErrorEnum_ConversionAdjustmentUploadError) *adserrors.ErrorCode {
+	return &adserrors.ErrorCode{ErrorCode: &adserrors.ErrorCode_ConversionAdjustmentUploadError{ConversionAdjustmentUploadError: c}}
+}
+
+// uploadNumber and adjustNumber are 0 for a code of another family.
+func uploadNumber(c *adserrors.ErrorCode) int32 { return int32(c.GetConversionUploadError()) }
+
+func adjustNumber(c *adserrors.ErrorCode) int32 { return int32(c.GetConversionAdjustmentUploadError()) }
+
 func authenticationCode(c adserrors.AuthenticationErrorEnum_AuthenticationError) *adserrors.ErrorCode {
 	return &adserrors.ErrorCode{ErrorCode: &adserrors.ErrorCode_AuthenticationError{AuthenticationError: c}}
 }

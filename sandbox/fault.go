@@ -39,9 +39,10 @@ const (
 // FaultPlace is the kind of call a fault is meant for.
 type FaultPlace string
 
-// Places of a fault. The zero value is the upload.
+// Places of a fault. The zero value is the upload of conversions; OnAdjust is that of adjustments.
 const (
 	OnUpload FaultPlace = ""
+	OnAdjust FaultPlace = "adjust"
 	OnSearch FaultPlace = "search"
 	OnToken  FaultPlace = "token"
 )
@@ -109,7 +110,7 @@ func (f *Fault) validate() error {
 		return fmt.Errorf("%w: fault kind %q", ErrConfig, f.Kind)
 	}
 	switch f.On {
-	case OnUpload, OnSearch, OnToken:
+	case OnUpload, OnAdjust, OnSearch, OnToken:
 	default:
 		return fmt.Errorf("%w: fault place %q", ErrConfig, f.On)
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +49,16 @@ func (f *findings) failOnRequest(fault *Fault) {
 		code = internalCode() // a fault is checked when it is added
 	}
 	f.fail(code, "The sandbox was asked for this error.", "")
+}
+
+// wholeRequest refuses the call for the first of the findings whose number in the family is listed.
+func (f *findings) wholeRequest(listed []int32, family func(*adserrors.ErrorCode) int32) error {
+	for _, e := range f.errs {
+		if n := family(e.GetErrorCode()); n != 0 && slices.Contains(listed, n) {
+			return refuse(e.GetErrorCode(), e.GetMessage())
+		}
+	}
+	return nil
 }
 
 func (f *findings) required(path ...step) {
@@ -179,6 +190,9 @@ func (f *findings) currency(code *string, path ...step) {
 
 // personal finds an e-mail address or an international phone number.
 var personal = regexp.MustCompile(`[^@\s]+@[^@\s]+\.[^@\s]+|\+\d{8,15}`)
+
+// shortestOrderID is the length below which adjustments cannot name an order id.
+const shortestOrderID = 2
 
 // orderID checks the length of an order id and that it names nobody, which is what pii answers.
 func (f *findings) orderID(id string, shortest, longest int, pii *adserrors.ErrorCode) {

@@ -10,6 +10,7 @@ import (
 
 	adserrors "github.com/shenzhencenter/google-ads-pb/errors"
 	"github.com/shenzhencenter/google-ads-pb/services"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
@@ -90,6 +91,7 @@ func testConfig() sandbox.Config {
 type rig struct {
 	server *sandbox.Server
 	upload services.ConversionUploadServiceClient
+	adjust services.ConversionAdjustmentUploadServiceClient
 	search services.GoogleAdsServiceClient
 }
 
@@ -108,7 +110,10 @@ func start(t *testing.T, cfg sandbox.Config) *rig {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return &rig{s, services.NewConversionUploadServiceClient(conn), services.NewGoogleAdsServiceClient(conn)}
+	return &rig{
+		s, services.NewConversionUploadServiceClient(conn), services.NewConversionAdjustmentUploadServiceClient(conn),
+		services.NewGoogleAdsServiceClient(conn),
+	}
 }
 
 // authorized is a context with a good token and further metadata.
@@ -156,8 +161,11 @@ func numbered(i int) *services.ClickConversion {
 	})
 }
 
+// partial is the answer of an upload of conversions or of adjustments.
+type partial interface{ GetPartialFailureError() *rpcstatus.Status }
+
 // failures are the errors of an answer as "conversions[0].order_id StringLengthError.TOO_SHORT".
-func failures(t *testing.T, resp *services.UploadClickConversionsResponse) []string {
+func failures(t *testing.T, resp partial) []string {
 	t.Helper()
 	if resp.GetPartialFailureError() == nil {
 		return nil

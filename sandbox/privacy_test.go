@@ -22,6 +22,7 @@ func TestLogNamesNobody(t *testing.T) {
 	token := r.server.Token()
 	r.send(t, good(func(c *conversion) { c.UserIdentifiers = []*common.UserIdentifier{email(knownHash)} }),
 		numbered(1), good(withGCLID(strings.ToLower(knownID))), good(withOrder("jane@example.com")))
+	r.amend(t, restate(), retract(ofOrder("jane@example.com")), restate(ofPair(knownID, "2026-11-22 14:05:09-05:00")))
 	if got := upload1(t, r, token); got != "OK" {
 		t.Fatalf("upload = %s", got)
 	}

@@ -38,8 +38,9 @@ func (c *call) checkRepeats(rows []row) {
 
 // checkHeld refuses a conversion that was accepted earlier.
 func (c *call) checkHeld(r *row) {
-	book := &c.server.book
-	c.report(r, book.orders[r.order], book.clicks[r.click],
+	_, byOrder := c.server.book.orders[r.order]
+	_, byClick := c.server.book.clicks[r.click]
+	c.report(r, byOrder, byClick,
 		repeatError{
 			adserrors.ConversionUploadErrorEnum_ORDER_ID_ALREADY_IN_USE,
 			"The imported event includes an order ID that was previously recorded.",

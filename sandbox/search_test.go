@@ -76,6 +76,23 @@ func TestSearchConversionCustomer(t *testing.T) {
 	}
 }
 
+// TestSearchLookback asks for the click-through windows alone, the default of an action that sets none among them.
+func TestSearchLookback(t *testing.T) {
+	t.Parallel()
+	resp, err := start(t, testConfig()).query(t, account, `SELECT conversion_action.id,
+		conversion_action.click_through_lookback_window_days FROM conversion_action WHERE conversion_action.id IN (11, 12)`)
+	if err != nil {
+		t.Fatalf("Search: %v", err)
+	}
+	got := map[int64]int64{}
+	for _, row := range resp.GetResults() {
+		got[row.GetConversionAction().GetId()] = row.GetConversionAction().GetClickThroughLookbackWindowDays()
+	}
+	if diff := cmp.Diff(map[int64]int64{11: 90, 12: 30}, got); diff != "" {
+		t.Errorf("windows in days (-want +got):\n%s", diff)
+	}
+}
+
 func TestSearchActions(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

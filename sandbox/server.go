@@ -89,6 +89,7 @@ func newServer(cfg Config) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
 	services.RegisterConversionUploadServiceServer(s.grpc, &uploadService{server: s})
+	services.RegisterConversionAdjustmentUploadServiceServer(s.grpc, &adjustService{server: s})
 	services.RegisterGoogleAdsServiceServer(s.grpc, &searchService{server: s})
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
 	return s
@@ -137,11 +138,15 @@ func (s *Server) AddClick(clicks ...Click) error {
 	return nil
 }
 
-// Conversions are what Google now holds, oldest first.
+// Conversions are what Google now holds, oldest first, with the values that count now. Retracted ones stay among them.
 func (s *Server) Conversions() []Conversion {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.book.held)
+	held := make([]Conversion, len(s.book.held))
+	for i := range held {
+		held[i] = s.book.held[i].clone()
+	}
+	return held
 }
 
 // Request is one call the sandbox answered, or left unanswered.
@@ -153,7 +158,7 @@ type Request struct {
 	// Customer and LoginCustomer are as sent.
 	Customer      string `json:"customer"`
 	LoginCustomer string `json:"login_customer"`
-	// Rows is the number of conversions sent.
+	// Rows is the number of conversions or adjustments sent.
 	Rows         int  `json:"rows"`
 	ValidateOnly bool `json:"validate_only"`
 	// JobID is the job id of the answer: the caller's or a generated one.

@@ -40,11 +40,42 @@ type Unproven struct {
 	BothDuplicateErrors bool
 	// WholeRequest lists ConversionUploadError numbers that fail the whole call instead of their row.
 	WholeRequest []int32
+	// OCIBlockAdjustments keeps customers that are not allow-listed from adjusting too. The announcement of the block names
+	// only UploadClickConversions (Google Ads developer blog, May 2026), so otherwise everybody may.
+	OCIBlockAdjustments bool
+	// RecentConversion says what becomes of the adjustment of a fresh conversion. Zero makes it count at once.
+	RecentConversion RecentPolicy
+	// IgnoreRetracted accepts an adjustment of a retracted conversion without effect, as Google Ads Help has it
+	// (answer 7686280). Otherwise CONVERSION_ALREADY_RETRACTED.
+	IgnoreRetracted bool
+	// IgnoreRepeated accepts an adjustment with the adjustment_date_time of an earlier one without effect, as the comment
+	// of RestatementValue has it. Otherwise RESTATEMENT_ALREADY_EXISTS.
+	IgnoreRepeated bool
+	// AcceptFutureAdjustment accepts an adjustment_date_time after now. Otherwise DateError.LATER_THAN_MAXIMUM_DATE.
+	AcceptFutureAdjustment bool
+	// AdjustWBRAID adjusts a conversion that was matched by its wbraid. Otherwise CONVERSION_NOT_FOUND.
+	AdjustWBRAID bool
+	// MaxAdjustments is how many adjustments of one conversion take effect; TOO_MANY_ADJUSTMENTS beyond. Zero is no limit.
+	MaxAdjustments int
+	// WholeAdjustRequest lists ConversionAdjustmentUploadError numbers that fail the whole call instead of their row.
+	WholeAdjustRequest []int32
 	// OperationsPerDay is the quota of the project; RESOURCE_EXHAUSTED beyond, until the next UTC day. Zero is no
-	// limit. OperationsPerRow counts each uploaded row as an operation, otherwise each call.
+	// limit. OperationsPerRow counts each row sent as an operation, otherwise each call.
 	OperationsPerDay int
 	OperationsPerRow bool
 }
+
+// RecentPolicy is what happens to the adjustment of a conversion of less than 24 hours. Google says that it holds such
+// adjustments itself since 9 September 2024 (Google Ads developer blog, August 2024); the codes from before still exist.
+type RecentPolicy int
+
+// Policies for recent conversions: adjusted at once; refused with TOO_RECENT_CONVERSION until 24 hours after the conversion;
+// refused with CONVERSION_NOT_FOUND until 24 hours after its upload.
+const (
+	RecentAccept RecentPolicy = iota
+	RecentRefuse
+	RecentHidden
+)
 
 // ConsentPolicy is what happens to a row that says nothing about consent for ad user data.
 type ConsentPolicy int

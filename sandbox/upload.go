@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"slices"
 
 	adserrors "github.com/shenzhencenter/google-ads-pb/errors"
 	"github.com/shenzhencenter/google-ads-pb/services"
@@ -31,8 +30,10 @@ func (c *call) upload(req *services.UploadClickConversionsRequest) (*services.Up
 	defer s.mu.Unlock()
 	c.record.JobID = c.jobID(req.JobId)
 	rows := c.checkRows(req.GetConversions())
-	if err := s.wholeRequest(rows); err != nil {
-		return nil, err
+	for i := range rows {
+		if err := rows[i].wholeRequest(s.cfg.Unproven.WholeRequest, uploadNumber); err != nil {
+			return nil, err
+		}
 	}
 	return c.settle(rows, req.GetValidateOnly())
 }
@@ -50,22 +51,6 @@ func (c *call) checkUpload(req *services.UploadClickConversionsRequest) error {
 }
 
 const notAllowlistedText = "Customer is not allowlisted for accessing this feature. New integrations should use the Data Manager API."
-
-// wholeRequest refuses the call when a row has an error that Unproven.WholeRequest names.
-func (s *Server) wholeRequest(rows []row) error {
-	if len(s.cfg.Unproven.WholeRequest) == 0 {
-		return nil
-	}
-	for i := range rows {
-		for _, e := range rows[i].errs {
-			number := int32(e.GetErrorCode().GetConversionUploadError())
-			if number != 0 && slices.Contains(s.cfg.Unproven.WholeRequest, number) {
-				return refuse(e.GetErrorCode(), e.GetMessage())
-			}
-		}
-	}
-	return nil
-}
 
 // settle books the good rows and makes the answer: one result per row, an empty one for each that failed.
 func (c *call) settle(rows []row, validateOnly bool) (*services.UploadClickConversionsResponse, error) {

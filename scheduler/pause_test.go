@@ -63,8 +63,11 @@ func TestAccountPause(t *testing.T) {
 				t.Errorf("a booking during the pause is %q, want queued", got)
 			}
 			r.clock.advance(time.Second)
-			r.run(google)
+			probed := r.run(google)
 			diff(t, "calls with a probe", google.sizes(), []int{2000, 1})
+			if len(probed.Paused) != 1 || !probed.Paused[0].Since.Equal(start()) {
+				t.Errorf("paused %+v after the probe, want since the first time", probed.Paused)
+			}
 			r.clock.advance(conversions.ProbeEvery - time.Second)
 			r.run(google)
 			diff(t, "calls before the second probe", google.sizes(), []int{2000, 1})

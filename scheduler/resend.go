@@ -161,6 +161,12 @@ func (c *cycle) settleResent(ctx context.Context, b conversions.Batch, rows []co
 		c.unanswered(b)
 		return c.pauses(ctx, b, reply, now)
 	}
+	c.report.Abandoned += len(abandoned)
+	for i, a := range reply.Answers {
+		if tryAgain(a) {
+			abandoned = append(abandoned, rows[i].Abandon(b, b.Items[i], now))
+		}
+	}
 	es, _ := c.judge(b, rows, reply, answeredAt(now))
 	s := conversions.Settlement{
 		Batch: b.ID, At: now, RequestID: reply.RequestID, JobID: reply.JobID, Entries: append(abandoned, es...),
@@ -168,8 +174,21 @@ func (c *cycle) settleResent(ctx context.Context, b conversions.Batch, rows []co
 	if err := c.s.cfg.Store.Settle(ctx, c.a.keeper.current(), s); err != nil {
 		return fmt.Errorf("settle resent batch: %w", err)
 	}
-	c.report.Abandoned += len(abandoned)
 	return c.pauses(ctx, b, reply, now)
+}
+
+// tryAgain reports whether an answer to a resent row leaves open whether the
+// attempt before it did the work. The row then first becomes unanswered, so
+// that the value of the manifest is not forgotten.
+func tryAgain(a conversions.Answer) bool {
+	switch a.Verdict {
+	case conversions.Retry, conversions.Later, conversions.Pause, conversions.FixBatch:
+		return true
+	case conversions.Done, conversions.AlreadyThere, conversions.Refused:
+		return false
+	default:
+		return true
+	}
 }
 
 // retryLoop runs the account again when an unanswered batch may be sent

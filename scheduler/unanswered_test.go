@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -331,3 +332,44 @@ func TestResendIsSplitToo(t *testing.T) {
 
 // ConversionUploadError.ORDER_ID_ALREADY_IN_USE, Google Ads API v25.
 const orderIDInUse = 15
+
+// A resend whose answer is "try again" leaves open whether the first attempt
+// did the work: what Google holds is the first manifest's value, whatever is
+// sent later.
+func TestResendThatMustBeTriedAgain(t *testing.T) {
+	t.Parallel()
+	answers := []conversions.Answer{
+		{Verdict: conversions.Retry, Counts: true, Code: "InternalError.INTERNAL_ERROR"},
+		{Verdict: conversions.Later, Wait: time.Hour},
+		{Verdict: conversions.Pause, Scope: conversions.ScopeAccount},
+		{Verdict: conversions.Pause, Scope: conversions.ScopeAction},
+	}
+	for _, a := range answers {
+		for _, lostAgain := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s %s, lost again %t", a.Verdict, a.Scope, lostAgain), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t)
+				r.books(1)
+				google := r.script(func(n int, b conversions.Batch) conversions.Reply {
+					switch {
+					case n == 0, n == 2 && lostAgain:
+						return lost(b)
+					case n == 1:
+						return all(b, a)
+					default:
+						return all(b, conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID})
+					}
+				})
+				r.run(google)
+				r.clock.advance(time.Hour)
+				r.run(google)
+				r.happens(lead(0), conversions.OutcomeBooked, worth(20_000))
+				for range 3 {
+					r.clock.advance(7 * time.Hour)
+					r.run(google)
+				}
+				diff(t, "state", r.states(), map[string]string{"call-0000 booked": "change_due 100.00"})
+			})
+		}
+	}
+}

@@ -54,7 +54,8 @@ type Leases interface {
 	// conversions.ErrHeld.
 	Acquire(ctx context.Context, a conversions.AccountID, holder string, now time.Time) (conversions.Lease, error)
 	// Renew extends a lease that is still held, or gives
-	// conversions.ErrLeaseLost.
+	// conversions.ErrLeaseLost: also when its time is over at now and nobody
+	// has taken it yet.
 	Renew(ctx context.Context, l conversions.Lease, now time.Time) (conversions.Lease, error)
 	// Release ends a lease; one that was lost already is no error.
 	Release(ctx context.Context, l conversions.Lease) error
@@ -80,7 +81,8 @@ type Folding interface {
 	Leads(ctx context.Context, a conversions.AccountID, q conversions.ReplayQuery) ([]conversions.LeadWork, error)
 	// Refold puts a notice in the inbox for every lead with a row that was
 	// never sent, if fingerprint is not the one stored for the account, and
-	// stores it. It returns how many leads.
+	// stores it. A row in a batch without an answer counts as sent. It returns
+	// how many leads.
 	Refold(ctx context.Context, l conversions.Lease, fingerprint string) (int, error)
 }
 
@@ -143,9 +145,11 @@ type Reports interface {
 	// in a batch without an answer have State sending; Filter.State sees it.
 	List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error)
 	// Totals sums the rows a filter selects by account, stage, state, reason
-	// and currency.
+	// and currency; After and Limit do not count.
 	Totals(ctx context.Context, f conversions.Filter) ([]conversions.Total, error)
-	// Received counts stored events by account, source, kind and outcome.
+	// Received counts stored events by account, source, kind and outcome. Of
+	// the filter only Account and Lead count, and From and To as times of
+	// receipt.
 	Received(ctx context.Context, f conversions.Filter) ([]conversions.Received, error)
 	// History returns all that is recorded of a row, events with their side
 	// rows, entries in ledger order; conversions.ErrNotFound if there is none.
@@ -153,7 +157,8 @@ type Reports interface {
 	// Ledger returns up to limit entries of the account after sequence number
 	// after, in order.
 	Ledger(ctx context.Context, a conversions.AccountID, after int64, limit int) ([]conversions.Entry, error)
-	// Quarantined lists quarantined deliveries, newest first; limit 0 lists all.
+	// Quarantined lists an account's quarantined deliveries, or for "" those of
+	// all, newest first; limit 0 lists all.
 	Quarantined(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Quarantined, error)
 	// QuarantinedByID returns one, or conversions.ErrNotFound.
 	QuarantinedByID(ctx context.Context, id int64) (conversions.Quarantined, error)

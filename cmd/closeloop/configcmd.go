@@ -42,6 +42,7 @@ func checkCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.warn(cfg)
 			fmt.Fprintf(a.stdout, "%s is fine: %d sources, %d accounts\n", cfg.Path, len(cfg.Sources), len(cfg.Accounts))
 			if !online {
 				return nil

@@ -29,7 +29,7 @@ var demoConfig string
 // The demo's account, as the sandbox knows it and demo.yaml names it.
 const (
 	demoCustomer = "1234567890"
-	demoSecret   = "demo-secret-of-this-machine-only" //nolint:gosec // signs sample calls to a sandbox on loopback
+	demoSecret   = "demo-secret-of-this-machine-only"
 	demoBooked   = 1001
 	demoQuoted   = 1002
 )
@@ -156,7 +156,7 @@ func (d *demo) play1(ctx context.Context, keep bool) error {
 		quiet.stderr = io.Discard
 	}
 	go func() { done <- quiet.serve(serving, d.cfg, func(a net.Addr) { listening <- a }) }()
-	defer func() { stop(); <-done }()
+	defer func() { stop(); <-done }() //nolint:errcheck // what went wrong while serving shows in the comparison
 	select {
 	case addr := <-listening:
 		d.url = "http://" + addr.String()
@@ -211,6 +211,9 @@ func (d *demo) post(ctx context.Context, delivery sandbox.Delivery) error {
 	}
 	word := strings.Trim(strings.TrimSpace(string(body)), `{}"`)
 	_, word, _ = strings.Cut(word, `":"`)
+	if resp.StatusCode >= http.StatusBadRequest {
+		word = "refused: " + word
+	}
 	if d.tally == nil {
 		d.tally = map[string]int{}
 	}
@@ -285,5 +288,6 @@ func (d *demo) invite() {
 	d.say("  closeloop audit show 1 --config %s", d.cfg.Path)
 	d.say("  curl %s/conversions", d.google.URL())
 	d.say("  curl %s/healthz", d.url)
+	d.say("If you started with `go run ./cmd/closeloop demo`, write `go run ./cmd/closeloop` instead of `closeloop`.")
 	d.say("Webhooks: POST %s/webhooks/varda, secret %s", d.url, demoSecret)
 }

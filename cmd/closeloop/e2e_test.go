@@ -91,6 +91,7 @@ func (p *process) printed() string {
 type loop struct {
 	dir, sandbox string // sandbox is the base URL of its control endpoint
 	config       string
+	google       *process // the sandbox
 }
 
 func newLoop(t *testing.T, extra string) *loop {
@@ -98,6 +99,7 @@ func newLoop(t *testing.T, extra string) *loop {
 	l := &loop{dir: t.TempDir()}
 	p, grpc := start(t, l.dir, `endpoint: (\S+)`, "sandbox", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
 	token := regexp.MustCompile(`token_url: ([^ ,]+)`).FindStringSubmatch(waitFor(t, p, "token_url"))[1]
+	l.google = p
 	l.sandbox = strings.TrimSuffix(token, "/token")
 	l.config = filepath.Join(l.dir, "closeloop.yaml")
 	text := fmt.Sprintf(`

@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +27,7 @@ func reportCommand(a *app, r audit.Report) *cobra.Command {
 	f := &reportFlags{}
 	use, check := r.Name, args(cobra.NoArgs)
 	if r.Subject != "" {
-		use, check = r.Name+" "+r.Subject, args(cobra.ExactArgs(1))
+		use, check = r.Name+" "+r.Subject, args(exactly(r.Subject))
 	}
 	cmd := &cobra.Command{
 		Use: use, Short: r.Short, Example: "  " + r.Example, Args: check,
@@ -38,6 +42,20 @@ func reportCommand(a *app, r audit.Report) *cobra.Command {
 	f.register(cmd, r.Group == "audit" && r.Subject == "")
 	cmd.Flags().StringVar(&a.database, "database", "", "read this database (sqlite:PATH) without a configuration")
 	return cmd
+}
+
+// exactly asks for one argument by its name.
+func exactly(subject string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, given []string) error {
+		switch {
+		case len(given) == 0:
+			return fmt.Errorf("%s is missing", subject)
+		case len(given) > 1:
+			return fmt.Errorf("one %s at a time, not %d", subject, len(given))
+		default:
+			return nil
+		}
+	}
 }
 
 func (f *reportFlags) register(cmd *cobra.Command, filters bool) {
@@ -125,6 +143,9 @@ func (f *reportFlags) filter(zone *time.Location) (conversions.Filter, error) {
 	if err := oneOf("format", f.format, texts(audit.Formats())); err != nil {
 		return out, err
 	}
+	if f.limit < 0 {
+		return out, &hinted{err: fmt.Errorf("--limit cannot be %d", f.limit), hint: "0 is for all", code: exitUsage}
+	}
 	var err error
 	if out.From, err = moment(f.from, zone, 0); err != nil {
 		return out, err
@@ -134,13 +155,8 @@ func (f *reportFlags) filter(zone *time.Location) (conversions.Filter, error) {
 }
 
 func oneOf(flag, value string, allowed []string) error {
-	if value == "" {
+	if value == "" || slices.Contains(allowed, value) {
 		return nil
-	}
-	for _, a := range allowed {
-		if a == value {
-			return nil
-		}
 	}
 	return &hinted{
 		err:  fmt.Errorf("--%s cannot be %q", flag, value),
@@ -167,6 +183,12 @@ func moment(text string, zone *time.Location, days int) (time.Time, error) {
 }
 
 func (a *app) report(ctx context.Context, r audit.Report, q audit.Query, database string, format audit.Format) error {
+	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
+		return &hinted{
+			err: fmt.Errorf("there is no database %s", database), code: exitFailed,
+			hint: "closeloop serve makes it at its first start; until then there is nothing to report",
+		}
+	}
 	s, err := openStore(ctx, database)
 	if err != nil {
 		return err

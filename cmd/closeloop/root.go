@@ -65,7 +65,7 @@ func addReports(root *cobra.Command, a *app) {
 
 // usage turns a mistake on the command line into one that names the help.
 func usage(err error, cmd *cobra.Command) error {
-	return &hinted{err: err, hint: fmt.Sprintf("%s --help shows how it is used", cmd.CommandPath()), code: exitUsage}
+	return &hinted{err: err, hint: cmd.CommandPath() + " --help shows how it is used", code: exitUsage}
 }
 
 // args wraps an argument check so that its error is a usage error.

@@ -84,7 +84,7 @@ func chosen(cfg *config.Config, only conversions.AccountID) ([]conversions.Accou
 	if !slices.Contains(names, only) {
 		return nil, &hinted{
 			err:  fmt.Errorf("no account %q", only),
-			hint: fmt.Sprintf("the configuration has: %s", strings.Join(texts(names), ", ")), code: exitNotFound,
+			hint: "the configuration has: " + strings.Join(texts(names), ", "), code: exitNotFound,
 		}
 	}
 	return []conversions.AccountID{only}, nil
@@ -120,7 +120,7 @@ func (a *app) printReports(reports []scheduler.Report, format string) error {
 	if len(unsent) > 0 {
 		return &hinted{
 			err:  fmt.Errorf("rows stay queued for: %s", strings.Join(unsent, ", ")),
-			hint: "closeloop audit summary says why; the schedule tries again by itself", code: exitUnsent,
+			hint: "the lines above say why; the schedule, or another closeloop run, tries again", code: exitUnsent,
 		}
 	}
 	return nil

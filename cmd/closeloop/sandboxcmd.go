@@ -91,7 +91,10 @@ func (a *app) sandbox(ctx context.Context, grpc, http string, customers []sandbo
 		OAuth: sandbox.OAuth{AcceptAny: true}, Logger: logger,
 	})
 	if err != nil {
-		return fmt.Errorf("start sandbox: %w", err)
+		return &hinted{
+			err: fmt.Errorf("start sandbox: %w", err), code: exitFailed,
+			hint: "it takes any credentials, so it listens on this machine only: choose free ports with --grpc 127.0.0.1:PORT and --http 127.0.0.1:PORT",
+		}
 	}
 	defer func() { _ = s.Close() }()
 	fmt.Fprintf(a.stdout, "The sandbox is running. In each account of the configuration set:\n"+

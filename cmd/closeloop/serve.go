@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,6 +37,7 @@ func serveCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.warn(cfg)
 			return a.serve(cmd.Context(), cfg, func(net.Addr) {})
 		},
 	}
@@ -72,7 +75,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, ready func(net.Addr
 
 // onlyTesting lists the accounts whose conversions are not really sent.
 func onlyTesting(cfg *config.Config) []string {
-	var names []string
+	names := []string{} // a list in JSON too when there is none
 	for _, acc := range cfg.Accounts {
 		if acc.Mode == conversions.ModeTest {
 			names = append(names, string(acc.Name))
@@ -101,12 +104,30 @@ func (a *app) newServer(cfg *config.Config, s *sqlite.Store, e *engine, logger *
 func listen(ctx context.Context, l config.Listen) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", l.Address)
 	if err != nil {
-		return nil, &hinted{
-			err: fmt.Errorf("listen on %s: %w", l.Address, err), code: exitFailed,
-			hint: "another program may hold the port: change `listen.address`",
-		}
+		return nil, &hinted{err: fmt.Errorf("listen on %s: %w", l.Address, cause(err)), code: exitFailed, hint: listenHint(err)}
 	}
 	return listener, nil
+}
+
+// cause takes the address off an error of package net, which the caller names.
+func cause(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err
+	}
+	return err
+}
+
+func listenHint(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "another program, or another closeloop, holds the port: stop it, or change `listen.address`"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "no network interface of this machine has that address: change `listen.address`"
+	case errors.Is(err, fs.ErrPermission):
+		return "ports below 1024 need privileges: change `listen.address`"
+	default:
+		return "change `listen.address`"
+	}
 }
 
 // work runs the parts of the service until ctx is done, then waits for each.
@@ -116,7 +137,7 @@ func (a *app) work(ctx context.Context, cfg *config.Config, e *engine, s *sqlite
 	g.Go(func() error {
 		return answer(server, l, cfg.Listen.TLS)
 	})
-	g.Go(func() error { return drain(ctx, server) })
+	g.Go(func() error { return drain(ctx, server, logger) })
 	g.Go(func() error { a.housekeeping(ctx, cfg, s, logger); return nil })
 	err := g.Wait()
 	logger.InfoContext(context.WithoutCancel(ctx), "stopped")
@@ -139,8 +160,9 @@ func answer(server *http.Server, l net.Listener, tls config.TLS) error {
 
 // drain stops taking connections when ctx is done and waits for requests
 // under way.
-func drain(ctx context.Context, server *http.Server) error {
+func drain(ctx context.Context, server *http.Server, logger *slog.Logger) error {
 	<-ctx.Done()
+	logger.InfoContext(context.WithoutCancel(ctx), "stopping", slog.Duration("at_most", drainTime))
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if err := server.Shutdown(bounded); err != nil {

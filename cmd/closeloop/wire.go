@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -24,22 +25,23 @@ import (
 )
 
 // loadConfig reads the configuration file that the flags and the environment
-// name, and prints its warnings.
+// name.
 func (a *app) loadConfig() (*config.Config, error) {
 	cfg, err := config.Load(a.configFile(), a.getenv, os.ReadFile)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	for _, w := range append(cfg.Warnings, cfg.Exposed(os.Stat)...) {
-		a.warn(w)
-	}
 	return cfg, nil
 }
 
-func (a *app) warn(p config.Problem) {
-	fmt.Fprintln(a.stderr, "warning: "+p.String())
-	if p.Hint != "" {
-		fmt.Fprintln(a.stderr, "hint: "+p.Hint)
+// warn prints what is allowed and probably not meant. Only the service and the
+// check say it: reports would say it every time.
+func (a *app) warn(cfg *config.Config) {
+	for _, w := range append(cfg.Warnings, cfg.Exposed(os.Stat)...) {
+		fmt.Fprintln(a.stderr, "warning: "+w.String())
+		if w.Hint != "" {
+			fmt.Fprintln(a.stderr, "hint: "+w.Hint)
+		}
 	}
 }
 
@@ -60,12 +62,39 @@ func openStore(ctx context.Context, path string) (*sqlite.Store, error) {
 	case errors.Is(err, store.ErrSchemaNewer):
 		return nil, &hinted{err: err, hint: "a newer closeloop wrote it: use that version, or restore a backup", code: exitFailed}
 	case err != nil:
-		return nil, &hinted{
-			err: fmt.Errorf("open database: %w", err), code: exitFailed,
-			hint: "check that the folder exists and may be written to, and the `database` setting",
-		}
+		return nil, &hinted{err: err, hint: databaseHint(path), code: exitFailed}
 	}
 	return s, nil
+}
+
+// databaseHint looks at what is in the way of a database.
+func databaseHint(path string) string {
+	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
+		return "the folder " + filepath.Dir(path) + " does not exist: make it, or change the `database` setting"
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return "this is a folder: name a file in it in the `database` setting"
+	case err == nil && info.Size() > 0 && !startsAsSQLite(path):
+		return "the file is there and is no SQLite database: name another one in the `database` setting"
+	default:
+		return "check that this user may read and write the file and its folder, and that the disk is not full"
+	}
+}
+
+// startsAsSQLite reports whether a file begins as every SQLite database does
+// (SQLite file format, 1.3 the database header).
+func startsAsSQLite(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true // what it is cannot be told
+	}
+	defer func() { _ = f.Close() }()
+	const magic = "SQLite format 3\x00"
+	start := make([]byte, len(magic))
+	n, _ := f.ReadAt(start, 0)
+	return string(start[:n]) == magic
 }
 
 // endpoints makes the webhook sources.
@@ -89,7 +118,7 @@ func newSource(s config.Source) (webhook.Source, error) {
 	}
 	switch s.Type {
 	case config.SourceVarda:
-		return varda.New(varda.Config{Secrets: secrets, Tolerance: s.Tolerance, Region: s.PhoneRegion})
+		return varda.New(varda.Config{Secrets: secrets, Tolerance: s.Tolerance, Region: s.PhoneRegion}) //nolint:wrapcheck // endpoints names the source
 	default:
 		return nil, fmt.Errorf("unknown type %q", s.Type)
 	}

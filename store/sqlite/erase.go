@@ -15,9 +15,9 @@ func (s *Store) Quarantined(ctx context.Context, a conversions.AccountID, limit 
 		limit = -1 // SQLite's "no limit"
 	}
 	qs, err := collect(ctx, s.reads.QueryContext, readQuarantined,
-		selectQuarantined+`WHERE account = ? ORDER BY received DESC, id DESC LIMIT ?`, string(a), limit)
+		selectQuarantined+`WHERE ?1 IN ('', account) ORDER BY received DESC, id DESC LIMIT ?2`, string(a), limit)
 	if err != nil {
-		return nil, fmt.Errorf("list quarantine of %s: %w", a, err)
+		return nil, fmt.Errorf("list quarantine: %w", err)
 	}
 	return qs, nil
 }

@@ -42,8 +42,9 @@ func history(ctx context.Context, q queryer, a conversions.AccountID, id convers
 	return h, err
 }
 
-// batchesOf returns the batches that a row's entries name, and those without
-// an answer that hold the row.
+// batchesOf returns the batches that a row's entries name, and of those that
+// hold the row the ones without an answer and the ones whose call failed, which
+// leave no entry of the row.
 func batchesOf(ctx context.Context, q queryer, a conversions.AccountID, id conversions.RowID, es []conversions.Entry) ([]conversions.BatchRecord, error) {
 	var named []conversions.BatchID
 	for _, e := range es {
@@ -56,6 +57,8 @@ func batchesOf(ctx context.Context, q queryer, a conversions.AccountID, id conve
 		FROM batch WHERE seq IN (
 			SELECT seq FROM batch WHERE account = ?1 AND id IN (SELECT value FROM json_each(?2))
 			UNION SELECT seq FROM batch WHERE account = ?1 AND settled IS NULL
+				AND EXISTS (SELECT 1 FROM json_each(batch.rows) WHERE value = ?3)
+			UNION SELECT seq FROM batch WHERE account = ?1 AND call IS NOT NULL
 				AND EXISTS (SELECT 1 FROM json_each(batch.rows) WHERE value = ?3))
 		ORDER BY created, seq`, string(a), list(named), int64(id))
 }

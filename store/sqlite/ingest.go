@@ -23,6 +23,13 @@ var errClosed = errors.New("store is closed")
 // transaction, takes whatever else has come meanwhile, writes it all, commits,
 // and answers everybody. Nobody waits for others to come, so a lone delivery
 // costs one commit and a hundred at once cost little more.
+//
+// Measured by BenchmarkAppend against BenchmarkBare (one table of 800 bytes
+// with one index of duplicates, same group commit), two busy cores, in turns:
+// 0.8 of its rate with one caller, 0.6 with 64, 0.5 with 256. The rest is
+// processor time: five trees are written instead of two, and documents made.
+// Leaving notices by a trigger and writing side rows singly cost 10 to 25 %
+// more; the look-up in quarantine and secure_delete were within the noise.
 type ingest struct {
 	writes *writer
 	queue  chan *delivery
@@ -44,7 +51,7 @@ type delivery struct {
 
 // storable is something to store once.
 type storable interface {
-	insert(ctx context.Context, t tx) (conversions.Receipt, error)
+	insert(ctx context.Context, t tx, f *followUp) (conversions.Receipt, error)
 }
 
 func startIngest(w *writer) *ingest {
@@ -155,11 +162,52 @@ func (in *ingest) gather(group []*delivery, first *delivery) []*delivery {
 }
 
 func insertAll(ctx context.Context, t tx, group []*delivery) error {
+	var f followUp
 	for _, d := range group {
 		var err error
-		if d.receipt, err = d.record.insert(ctx, t); err != nil {
+		if d.receipt, err = d.record.insert(ctx, t, &f); err != nil {
 			return err
 		}
+	}
+	return f.write(ctx, t)
+}
+
+// followUp is what a group's new events need beside them. It is written for
+// the whole group at once: most of what a small row costs is its statement.
+type followUp struct {
+	first int64 // seq of the group's first new event; 0 if there is none
+	side  []any // seq and document of each side row
+}
+
+func (f *followUp) add(seq int64, person string) {
+	if f.first == 0 {
+		f.first = seq
+	}
+	if person != "" {
+		f.side = append(f.side, seq, person)
+	}
+}
+
+// write leaves the notices and writes the side rows.
+func (f *followUp) write(ctx context.Context, t tx) error {
+	if f.first == 0 {
+		return nil
+	}
+	_, err := t.exec(ctx, `INSERT INTO inbox (account, notice, source, lead)
+		SELECT account, 2 * seq, source, lead FROM event WHERE seq >= ? AND lead <> ''`, f.first)
+	if err != nil {
+		return fmt.Errorf("leave notices: %w", err)
+	}
+	const one, eight = `INSERT INTO identity (seq, doc) VALUES (?, ?)`, `, (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?)`
+	for len(f.side) > 0 {
+		text, n := one, 2
+		if len(f.side) >= 16 {
+			text, n = one+eight, 16
+		}
+		if _, err := t.exec(ctx, text, f.side[:n]...); err != nil {
+			return fmt.Errorf("insert side rows: %w", err)
+		}
+		f.side = f.side[n:]
 	}
 	return nil
 }
@@ -220,9 +268,8 @@ func newEventRecord(e conversions.Event) (eventRecord, error) {
 	return r, err
 }
 
-// insert writes the event, unless it is a duplicate, with two statements: its
-// notice is left by a trigger.
-func (r eventRecord) insert(ctx context.Context, t tx) (conversions.Receipt, error) {
+// insert writes the event, unless it is a duplicate.
+func (r eventRecord) insert(ctx context.Context, t tx, f *followUp) (conversions.Receipt, error) {
 	e := &r.e
 	res, err := t.exec(ctx, `INSERT INTO event (account, source, body, lead, kind, outcome, received, doc)
 		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
@@ -239,11 +286,7 @@ func (r eventRecord) insert(ctx context.Context, t tx) (conversions.Receipt, err
 	if err != nil {
 		return conversions.Receipt{}, fmt.Errorf("insert event: %w", err)
 	}
-	if r.person != "" {
-		if _, err := t.exec(ctx, `INSERT INTO identity (seq, doc) VALUES (?, ?)`, seq, r.person); err != nil {
-			return conversions.Receipt{}, fmt.Errorf("insert side row: %w", err)
-		}
-	}
+	f.add(seq, r.person)
 	return conversions.Receipt{Seq: seq}, nil
 }
 
@@ -253,7 +296,7 @@ type quarantineRecord struct {
 	doc string
 }
 
-func (r quarantineRecord) insert(ctx context.Context, t tx) (conversions.Receipt, error) {
+func (r quarantineRecord) insert(ctx context.Context, t tx, _ *followUp) (conversions.Receipt, error) {
 	q := &r.q
 	res, err := t.exec(ctx, `INSERT INTO quarantine (account, source, body, received, doc)
 		SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM event WHERE source = ?2 AND body = ?3)

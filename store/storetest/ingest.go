@@ -48,6 +48,9 @@ func eventWhole(w *world) {
 	if salt := got[0].Person.Salt; len(salt) != 16 || string(salt) == "chosen by nobody" {
 		w.Errorf("salt has %d bytes, or is the caller's; want 16 of the store's own", len(salt))
 	}
+	if string(got[0].Person.Salt) == string(make([]byte, 16)) {
+		w.Error("the salt is all zeros")
+	}
 	e.Seq, bare.Seq, e.Person.Salt = 1, 2, got[0].Person.Salt
 	w.same("events", []conversions.Event{e, bare}, got)
 	if _, offset := got[0].At.Zone(); offset != 2*60*60 {
@@ -211,6 +214,9 @@ func quarantine(w *world) {
 	one, err := w.s.Quarantined(w.Context(), account, 1)
 	w.must(err)
 	w.same("limited", []conversions.Quarantined{full}, one)
+	everyone, err := w.s.Quarantined(w.Context(), "", 0)
+	w.must(err)
+	w.same("of every account", []conversions.Quarantined{other, full, older}, everyone)
 	byID, err := w.s.QuarantinedByID(w.Context(), full.ID)
 	w.must(err)
 	w.same("by id", full, byID)

@@ -163,6 +163,22 @@ func received(w *world) {
 	}
 }
 
+func historyOfFailures(w *world) {
+	w.booked("L1")
+	w.booked("L2")
+	failed := w.begin(w.row("L1"))
+	call := conversions.Answer{Verdict: conversions.Retry, Code: "gRPC.UNAVAILABLE"}
+	w.must(w.s.Settle(w.Context(), w.lease, conversions.Settlement{Batch: failed.ID, At: w.now, Call: &call}))
+	h, err := w.s.History(w.Context(), account, w.row("L1").ID)
+	w.must(err)
+	if len(h.Batches) != 1 || h.Batches[0].ID != failed.ID || h.Batches[0].Call == nil {
+		w.Errorf("batches of a row whose only call failed: %+v", h.Batches)
+	}
+	h, err = w.s.History(w.Context(), account, w.row("L2").ID)
+	w.must(err)
+	w.same("batches of another row", 0, len(h.Batches))
+}
+
 func historyWhole(w *world) {
 	e := w.tagged("L1", "booked")
 	e.Amounts = conversions.Amounts{}

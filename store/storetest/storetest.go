@@ -94,6 +94,7 @@ func cases() map[string]func(*world) {
 		"totals are the sums of lists":                 totals,
 		"received counts events":                       received,
 		"a history is complete and in order":           historyWhole,
+		"a history tells of calls that failed":         historyOfFailures,
 		"the ledger is read in pages":                  ledgerPages,
 		"the ledger alone rebuilds every row":          rebuilds,
 		"forgetting erases the person only":            forgets,

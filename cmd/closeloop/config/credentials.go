@@ -2,10 +2,12 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
+	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"closeloop/googleads"
 )
 
 const (
@@ -32,7 +34,7 @@ func credentials(o object, a *Account) {
 	}
 	if content, file, ok := o.content("google_ads_yaml"); ok {
 		o.r.holdsSecret(file, o.at("google_ads_yaml"))
-		foreign{o, "google_ads_yaml", googleAdsYAML(o, "google_ads_yaml", content)}.into(a)
+		foreign{o, "google_ads_yaml", o.shown("google_ads_yaml", file)}.parse(content, a)
 	}
 	if o.on("environment") {
 		environment(o, a)
@@ -87,155 +89,110 @@ func isServiceKey(content []byte) bool {
 	return json.Unmarshal(content, &k) == nil && k.Type == "service_account" && k.ClientEmail != "" && k.PrivateKey != ""
 }
 
-// foreign are the settings of Google's own client libraries, from their file
-// or their variables, by the names of google-ads.yaml. Relative paths among
-// them start at the working folder, as they do for those libraries.
+// foreign takes settings of Google's own client libraries, from their file or
+// their variables. The account's own login_customer, endpoint and
+// developer_token come before them. Relative paths among them start at the
+// working folder, as they do for those libraries.
 type foreign struct {
 	object
-	key    string // the setting that named them
-	values map[string]string
+	key  string // the setting that named them
+	file string // the file they stand in, as it is shown; "" for variables
 }
 
-// googleAdsYAML reads the single values of a google-ads.yaml. Keys of no use
-// here are left alone: the file belongs to another program.
-func googleAdsYAML(o object, key string, content []byte) map[string]string {
-	values := map[string]string{}
-	var document yaml.Node
-	if yaml.Unmarshal(content, &document) != nil || len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
-		o.r.fail(o.at(key), 0, "the file it names is not a google-ads.yaml", "see developers.google.com/google-ads/api/docs/client-libs for its form")
-		return values
-	}
-	fields := document.Content[0].Content
-	for i := 0; i+1 < len(fields); i += 2 {
-		if v := fields[i+1]; v.Kind == yaml.ScalarNode && !isNull(v) {
-			values[fields[i].Value] = v.Value
-		}
-	}
-	return values
-}
-
-// foreignKeys are the keys of google-ads.yaml that matter here; as a variable
-// each is in capitals behind GOOGLE_ADS_ (Google Ads API client libraries,
-// configuration, November 2026).
-func foreignKeys() []string {
-	return []string{
-		"client_id", "client_secret", "refresh_token", "json_key_file_path", "path_to_private_key_file",
-		"impersonated_email", "delegated_account", "use_application_default_credentials",
-		"developer_token", "login_customer_id", "endpoint", "http_proxy", "linked_customer_id",
-	}
-}
-
-// environment takes the credentials from the variables of Google's client
-// libraries or, as they do, from the file that one of them names.
+// environment takes the variables of Google's client libraries or, as those
+// do, only the file that one of them names.
 func environment(o object, a *Account) {
-	const prefix = "GOOGLE_ADS_"
-	values := map[string]string{}
-	for _, key := range foreignKeys() {
-		if v := o.r.getenv(prefix + strings.ToUpper(key)); v != "" {
-			values[key] = v
-		}
-	}
-	if file := o.r.getenv(prefix + "CONFIGURATION_FILE_PATH"); file != "" {
-		content, err := o.r.readFile(file)
-		if err != nil || len(content) > maxSecretFile {
-			o.r.fail(o.at("environment"), 0, "the file named by GOOGLE_ADS_CONFIGURATION_FILE_PATH cannot be read", "mend or unset the variable")
-			return
-		}
-		o.r.holdsSecret(file, o.at("environment"))
-		values = googleAdsYAML(o, "environment", content)
-	}
-	foreign{o, "environment", values}.into(a)
-}
-
-// into turns the settings into one of our methods.
-func (f foreign) into(a *Account) {
-	if f.r.broken[f.at(f.key)] {
+	const named = "the file named by GOOGLE_ADS_CONFIGURATION_FILE_PATH"
+	s, err := googleads.FromEnv(o.r.getenv)
+	if err != nil || s.File == "" {
+		foreign{o, "environment", ""}.into(a, s, err)
 		return
 	}
-	c := &a.Credentials
-	app := f.first("client_id", "client_secret", "refresh_token") != ""
-	keyFile := f.first("json_key_file_path", "path_to_private_key_file")
-	adc := strings.EqualFold(f.values["use_application_default_credentials"], "true")
-	switch {
-	case app && keyFile == "" && !adc:
-		c.Method, c.ClientID = RefreshToken, f.values["client_id"]
-		c.ClientSecret, c.RefreshToken = NewSecret(f.values["client_secret"]), NewSecret(f.values["refresh_token"])
-		f.complete("client_id", "client_secret", "refresh_token")
-	case keyFile != "" && !app && !adc:
-		c.Method, c.KeyFile = ServiceAccount, keyFile
-		c.Impersonate = f.first("impersonated_email", "delegated_account")
-		f.keyFile(keyFile)
-	case adc && !app && keyFile == "":
-		c.Method = ApplicationDefault
-	case !adc && !app && keyFile == "":
-		f.fault("holds no credentials", "it needs client_id, client_secret and refresh_token, or json_key_file_path, or use_application_default_credentials")
-	default:
-		f.fault("holds more than one kind of credentials", "keep one of client_id…, json_key_file_path and use_application_default_credentials")
+	content, err := o.r.readFile(s.File)
+	if err != nil || len(content) > maxSecretFile {
+		o.r.fail(o.at("environment"), 0, named+" cannot be read", "mend or unset the variable")
+		return
 	}
-	f.rest(a)
+	o.r.holdsSecret(s.File, o.at("environment"))
+	foreign{o, "environment", named}.parse(content, a)
 }
 
-// rest takes over what is not about credentials where the account does not
-// say it itself.
-func (f foreign) rest(a *Account) {
-	a.Credentials.DeveloperToken = NewSecret(f.values["developer_token"])
-	if login := f.values["login_customer_id"]; login != "" && a.LoginCustomer == "" {
-		id, fault := parseCustomer(login)
-		if fault != nil {
-			f.fault("login_customer_id "+fault.what, fault.hint)
+func (f foreign) parse(content []byte, a *Account) {
+	s, err := googleads.ParseGoogleAdsYAML(content)
+	f.into(a, s, err)
+}
+
+// into fills in the account, or reports what is wrong with the settings.
+func (f foreign) into(a *Account, s googleads.Settings, err error) {
+	if wrong := (*googleads.SettingsError)(nil); errors.As(err, &wrong) {
+		for _, fault := range wrong.Faults {
+			f.fault(fault)
 		}
-		a.LoginCustomer = id
+		return
 	}
-	if endpoint := f.values["endpoint"]; endpoint != "" && a.Endpoint == "" {
+	for _, note := range s.Notes {
+		f.r.warnings = append(f.r.warnings, Problem{Path: f.at(f.key), What: f.say(note), Hint: note.Hint})
+	}
+	f.credentials(&a.Credentials, s.Credentials)
+	a.Credentials.DeveloperToken = NewSecret(s.Config.DeveloperToken)
+	if a.LoginCustomer == "" {
+		a.LoginCustomer = s.Config.LoginCustomerID
+	}
+	if endpoint := s.Config.Endpoint; endpoint != "" && a.Endpoint == "" {
 		a.Endpoint = withPort(endpoint)
 		f.r.raw[strings.TrimSuffix(f.path, "credentials")+"endpoint"] = "the endpoint of " + f.key
 	}
-	for _, key := range []string{"http_proxy", "linked_customer_id"} {
-		if f.values[key] != "" {
-			f.r.warnings = append(f.r.warnings, Problem{
-				Path: f.at(f.key), What: key + " is not used", Hint: "a proxy is taken from HTTPS_PROXY; uploads need no linked customer",
-			})
-		}
+}
+
+func (f foreign) credentials(c *Credentials, from googleads.Credentials) {
+	switch {
+	case from.ApplicationDefault:
+		c.Method = ApplicationDefault
+	case from.KeyFile != "":
+		c.Method, c.KeyFile, c.Impersonate = ServiceAccount, from.KeyFile, from.ImpersonatedEmail
+		f.keyFile(from.KeyFile)
+	default:
+		c.Method, c.ClientID = RefreshToken, from.ClientID
+		c.ClientSecret, c.RefreshToken = NewSecret(from.ClientSecret), NewSecret(from.RefreshToken)
 	}
 }
 
 // withPort adds the port that Google's libraries imply.
 func withPort(endpoint string) string {
-	if endpoint == "" || strings.Contains(endpoint, ":") {
+	if strings.Contains(endpoint, ":") {
 		return endpoint
 	}
 	return net.JoinHostPort(endpoint, "443")
 }
 
-func (f foreign) first(keys ...string) string {
-	for _, key := range keys {
-		if v := f.values[key]; v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
-func (f foreign) complete(keys ...string) {
-	for _, key := range keys {
-		if f.values[key] == "" {
-			f.r.broken[f.at("refresh_token."+key)] = true
-			f.fault("lacks "+key, "as a variable it is GOOGLE_ADS_"+strings.ToUpper(key))
-		}
-	}
-}
-
 func (f foreign) keyFile(file string) {
 	content, err := f.r.readFile(file)
 	if err != nil || len(content) > maxSecretFile {
-		f.fault("names a key file that cannot be read", "check json_key_file_path")
+		f.fault(googleads.Remark{What: "names a key file that cannot be read", Hint: "check json_key_file_path"})
 		return
 	}
 	f.r.holdsSecret(file, f.at(f.key))
 	if !isServiceKey(content) {
-		f.fault("names a key file that is not the JSON key of a service account", keyHint)
+		f.fault(googleads.Remark{What: "names a key file that is not the JSON key of a service account", Hint: keyHint})
 	}
 }
 
 // fault reports what is wrong with the settings, without quoting any.
-func (f foreign) fault(what, hint string) { f.r.fail(f.at(f.key), 0, what, hint) }
+func (f foreign) fault(remark googleads.Remark) {
+	f.r.fail(f.at(f.key), 0, f.say(remark), remark.Hint)
+}
+
+// say names the file a remark is about and, where it has one, the line there.
+func (f foreign) say(remark googleads.Remark) string {
+	where := f.file
+	switch {
+	case where == "":
+		return remark.String()
+	case remark.Line > 0:
+		where = "line " + strconv.Itoa(remark.Line) + " of " + where
+	}
+	if remark.Key != "" {
+		where += ": " + remark.Key
+	}
+	return where + " " + remark.What
+}

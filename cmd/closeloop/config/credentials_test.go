@@ -76,7 +76,7 @@ func TestCredentials(t *testing.T) {
 		},
 		{
 			name: "google-ads.yaml without credentials", setting: "google_ads_yaml: google-ads.yaml",
-			files: files{"google-ads.yaml": "developer_token: hunter2\n"}, wrong: "credentials.google_ads_yaml: holds no credentials",
+			files: files{"google-ads.yaml": "developer_token: hunter2\n"}, wrong: `credentials.google_ads_yaml: "google-ads.yaml" holds no credentials`,
 		},
 		{
 			name: "google-ads.yaml with two kinds", setting: "google_ads_yaml: google-ads.yaml",
@@ -84,7 +84,31 @@ func TestCredentials(t *testing.T) {
 		},
 		{
 			name: "google-ads.yaml that is none", setting: "google_ads_yaml: google-ads.yaml",
-			files: files{"google-ads.yaml": "hunter2"}, wrong: "is not a google-ads.yaml",
+			files: files{"google-ads.yaml": "hunter2"}, wrong: `"google-ads.yaml" is not in the form of google-ads.yaml`,
+		},
+		{
+			name: "google-ads.yaml that is not YAML", setting: "google_ads_yaml: google-ads.yaml",
+			files: files{"google-ads.yaml": "client_id: id\nrefresh_token: [hunter2"},
+			wrong: `credentials.google_ads_yaml: line 2 of "google-ads.yaml" is not YAML`,
+		},
+		{
+			name: "google-ads.yaml with a wrong manager", setting: "google_ads_yaml: google-ads.yaml",
+			files: files{"google-ads.yaml": "use_application_default_credentials: true\nlogin_customer_id: hunter2\n"},
+			wrong: `line 2 of "google-ads.yaml": login_customer_id is not a customer id` + "\n  hint: write the ten digits",
+		},
+		{
+			name: "google-ads.yaml with a wrong switch", setting: "google_ads_yaml: google-ads.yaml",
+			files: files{"google-ads.yaml": "use_application_default_credentials: hunter2\n"},
+			wrong: `line 1 of "google-ads.yaml": use_application_default_credentials is neither true nor false`,
+		},
+		{
+			name: "google-ads.yaml, incomplete", setting: "google_ads_yaml: google-ads.yaml",
+			files: files{"google-ads.yaml": "client_id: id\nclient_secret: hunter2\n"},
+			wrong: `"google-ads.yaml": refresh_token is missing`,
+		},
+		{
+			name: "google-ads.yaml named by a variable", setting: "google_ads_yaml: ${FILE}", env: map[string]string{"FILE": "hunter2"},
+			files: files{"hunter2": "a"}, wrong: `"${FILE}" is not in the form of google-ads.yaml`,
 		},
 		{name: "no google-ads.yaml", setting: "google_ads_yaml: google-ads.yaml", wrong: `the file "google-ads.yaml" cannot be read`},
 		{
@@ -95,7 +119,7 @@ func TestCredentials(t *testing.T) {
 		{
 			name: "environment, incomplete", setting: "environment: true",
 			env:   map[string]string{"GOOGLE_ADS_CLIENT_ID": "id", "GOOGLE_ADS_REFRESH_TOKEN": "hunter2"},
-			wrong: "credentials.environment: lacks client_secret\n  hint: as a variable it is GOOGLE_ADS_CLIENT_SECRET",
+			wrong: "credentials.environment: GOOGLE_ADS_CLIENT_SECRET is missing\n  hint: an OAuth client, its secret and a refresh token belong together",
 		},
 		{
 			name: "environment, key file missing", setting: "environment: true",
@@ -110,6 +134,16 @@ func TestCredentials(t *testing.T) {
 			name: "environment names a file", setting: "environment: true",
 			env:   map[string]string{"GOOGLE_ADS_CONFIGURATION_FILE_PATH": "/g.yaml", "GOOGLE_ADS_CLIENT_ID": "other"},
 			files: files{"/g.yaml": "client_id: id\nclient_secret: cs\nrefresh_token: rt\n"}, want: token,
+		},
+		{
+			name: "environment names no google-ads.yaml", setting: "environment: true",
+			env: map[string]string{"GOOGLE_ADS_CONFIGURATION_FILE_PATH": "hunter2"}, files: files{"hunter2": "a: b\nb: [hunter2"},
+			wrong: "credentials.environment: line 2 of the file named by GOOGLE_ADS_CONFIGURATION_FILE_PATH is not YAML",
+		},
+		{
+			name: "environment names no file", setting: "environment: true",
+			env:   map[string]string{"GOOGLE_ADS_CONFIGURATION_FILE_PATH": "hunter2"},
+			wrong: "credentials.environment: the file named by GOOGLE_ADS_CONFIGURATION_FILE_PATH cannot be read",
 		},
 		{name: "environment, nothing set", setting: "environment: true", wrong: "credentials.environment: holds no credentials"},
 		{name: "two ways", setting: "application_default: true\n      service_account: {key_file: k.json}", files: files{"k.json": serviceKey}, wrong: "more than one way"},
@@ -142,8 +176,9 @@ func TestGoogleAdsYAMLFillsInWhatTheAccountLeavesOut(t *testing.T) {
 	if a.LoginCustomer != "3333333333" || a.Endpoint != "ads.example.com:443" {
 		t.Errorf("got login customer %s and endpoint %s", a.LoginCustomer, a.Endpoint)
 	}
-	if len(cfg.Warnings) != 1 || !strings.Contains(cfg.Warnings[0].What, "http_proxy is not used") {
-		t.Errorf("got warnings %v, want one of http_proxy", cfg.Warnings)
+	want := `closeloop.yaml:20: accounts[0].credentials.google_ads_yaml: line 4 of "g.yaml": http_proxy is not used`
+	if len(cfg.Warnings) != 1 || cfg.Warnings[0].String() != want {
+		t.Errorf("got warnings %v, want one: %s", cfg.Warnings, want)
 	}
 	cfg = mustLoad(t, minimal(t, "application_default: true", "google_ads_yaml: g.yaml",
 		"    mode: test", "    mode: test\n    login_customer: 444-444-4444\n    endpoint: 127.0.0.1:1"), more, nil)

@@ -36,11 +36,6 @@ CREATE TABLE inbox (
   PRIMARY KEY (account, notice, source, lead)
 ) STRICT, WITHOUT ROWID;
 
--- In a trigger rather than a statement of its own: one call into the engine less for every delivery.
-CREATE TRIGGER event_notice AFTER INSERT ON event WHEN NEW.lead <> '' BEGIN
-  INSERT INTO inbox (account, notice, source, lead) VALUES (NEW.account, 2 * NEW.seq, NEW.source, NEW.lead);
-END;
-
 -- Genuine deliveries that could not be read, masked.
 CREATE TABLE quarantine (
   id       INTEGER PRIMARY KEY AUTOINCREMENT, -- people quote it, so a purged id is not given again
@@ -150,6 +145,7 @@ CREATE TABLE batch (
 CREATE UNIQUE INDEX batch_id ON batch (account, id);
 CREATE INDEX batch_sending ON batch (account, created) WHERE settled IS NULL;
 CREATE INDEX batch_settled ON batch (account, settled, uploaded) WHERE settled IS NOT NULL; -- sums without reading manifests
+CREATE INDEX batch_failed ON batch (account) WHERE call IS NOT NULL; -- for the history of the rows they held
 
 -- Everything decided, sent and answered. Append-only: see the triggers.
 CREATE TABLE ledger (
