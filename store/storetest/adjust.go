@@ -121,6 +121,11 @@ func changeShown(w *world) {
 	w.retag("more", "booked", 300_00)
 	w.retag("unclear", "booked", 250_00)
 	w.fold()
+	silent := w.begin(w.booked("silent")...)
+	w.retagged("silent", "spam", 0)
+	w.must(w.s.Settle(w.Context(), w.lease, conversions.Settlement{Batch: silent.ID, At: w.now, Entries: []conversions.Entry{
+		w.row("silent").Abandon(silent, silent.Items[0], w.now), // it may be there, so nothing is known to be
+	}}))
 	w.same("known before", map[conversions.State]conversions.Cents{conversions.StateChangeDue: 300_00}, w.known())
 	b := w.begin(w.row("more"), w.row("gone"))
 	w.settle(b, conversions.Answer{Verdict: conversions.Done})
@@ -187,6 +192,12 @@ func retractedLate(w *world) {
 	w.same("inbox afterwards", 0, len(w.unfolded()))
 	w.settle(w.begin(rows[2]), conversions.Answer{Verdict: conversions.Done})
 	w.same("inbox after the upload", 0, len(w.unfolded()))
+	w.settle(w.begin(rows[0]), conversions.Answer{Verdict: conversions.Retry})
+	w.same("inbox after an answer to what was retracted before", 0, len(w.unfolded()))
+	w.booked("never sent")
+	n, err := w.s.Refold(w.Context(), w.lease, "rules")
+	w.must(err)
+	w.same("leads of the first rules", 1, n)
 }
 
 // retractedTwice has a lead whose two stages come back, each while its

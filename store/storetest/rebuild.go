@@ -21,7 +21,7 @@ func rebuilds(w *world) {
 			T: w.T, d: w.d, name: w.name, s: w.s, now: w.now.Add(789 * time.Nanosecond), bodies: 1000 * lives,
 			account: conversions.AccountID(fmt.Sprintf("life-%d", lives)),
 		}}
-		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
+		for range 20 + l.pick("steps", 100) {
 			l.step()
 		}
 		l.compare()
@@ -36,37 +36,52 @@ type life struct {
 	flying []conversions.Batch
 }
 
-func (l *life) pick(name string, n int) int { return rapid.IntRange(0, n-1).Draw(l.rt, name) }
+// pick draws one of n numbers, each as likely as the others: rapid's own ranges
+// prefer small numbers so much that most lives would end before an answer.
+func (l *life) pick(name string, n int) int {
+	k := 0
+	for range 8 {
+		k *= 2
+		if rapid.Bool().Draw(l.rt, name) {
+			k++
+		}
+	}
+	return k % n
+}
 
 func (l *life) step() {
-	switch l.pick("step", 10) {
-	case 0, 1, 2:
+	switch l.pick("step", 16) {
+	case 0, 1, 2, 3:
 		l.deliver()
-	case 3:
-		l.fold()
-	case 4, 5:
+	case 4, 5, 6, 7:
 		l.send()
-	case 6, 7:
+	case 8, 9, 10, 11:
 		l.answer()
-	case 8:
+	case 12:
 		l.now = l.now.Add(time.Duration(l.pick("hours", 100)) * time.Hour)
 		l.closeLate()
-	case 9:
-		_, err := l.s.Forget(l.Context(), l.account, source, l.lead())
-		l.must(err)
+	case 13:
+		if l.pick("forget", 4) == 0 {
+			_, err := l.s.Forget(l.Context(), l.account, source, l.lead())
+			l.must(err)
+		}
+	case 14:
+		l.guard()
+	case 15:
+		l.resolve()
 	}
 }
 
 func (l *life) lead() conversions.LeadID {
-	return conversions.LeadID(fmt.Sprintf("L%d", l.pick("lead", 4)))
+	return conversions.LeadID(fmt.Sprintf("L%d", l.pick("lead", 3)))
 }
 
 func (l *life) deliver() {
-	outcomes := []conversions.Outcome{"booked", "quoted", "booked", "spam", "not_interested", "other"}
+	outcomes := []conversions.Outcome{"booked", "quoted", "booked", "booked", "spam", "spam", "not_interested", "other"}
 	e := l.tagged(l.lead(), outcomes[l.pick("outcome", len(outcomes))])
 	amount := conversions.Cents(l.pick("amount", 5) * 100)
 	e.Amounts.Actual = &amount
-	switch l.pick("click", 4) {
+	switch l.pick("click", 8) {
 	case 0:
 		e.Person = conversions.Person{}
 	case 1:
@@ -75,17 +90,18 @@ func (l *life) deliver() {
 	e.At = l.now.Add(-time.Duration(l.pick("age", 40)) * time.Hour)
 	e.Received = l.now
 	l.add(e)
-	if l.pick("fold now", 2) == 0 {
+	if l.pick("fold now", 4) > 0 {
 		l.fold()
 	}
 }
 
 func (l *life) send() {
-	var rows []conversions.Row
-	for _, r := range l.due() {
-		if r.Next() == conversions.OpUpload {
-			rows = append(rows, r)
-		}
+	ops := []conversions.Operation{conversions.OpUpload, conversions.OpRestate, conversions.OpRetract}
+	l.compareDue()
+	first := l.pick("operation", len(ops))
+	rows := l.claimed(ops[first])
+	for i := 1; len(rows) == 0 && i < len(ops); i++ {
+		rows = l.claimed(ops[(first+i)%len(ops)])
 	}
 	if len(rows) > 0 {
 		l.flying = append(l.flying, l.begin(rows...))
@@ -115,28 +131,71 @@ func (l *life) answer() {
 		case kind == 0: // as if it had not been sent
 		case kind == 1 && !rows[0].Want.Wanted:
 			s.Entries = append(s.Entries, rows[0].Abandon(b, it, l.now))
-		case kind == 2:
-			s.Entries = append(s.Entries, rows[0].TestedBy(b, it, l.verdict(), l.now))
+		case kind == 2 && it.Op == conversions.OpUpload:
+			s.Entries = append(s.Entries, rows[0].TestedBy(b, it, l.verdict(it.Op), l.now))
 		default:
-			s.Entries = append(s.Entries, rows[0].Answered(b, it, l.verdict(), l.now))
+			s.Entries = append(s.Entries, rows[0].Answered(b, it, l.verdict(it.Op), l.now))
 		}
 	}
 	l.must(l.s.Settle(l.Context(), l.hold(), s))
 }
 
-func (l *life) verdict() conversions.Answer {
+// verdict is an answer to an operation: as often as not a good one.
+func (l *life) verdict(op conversions.Operation) conversions.Answer {
+	if l.pick("well", 2) == 0 {
+		return conversions.Answer{Verdict: conversions.Done}
+	}
 	answers := []conversions.Answer{
-		{Verdict: conversions.Done},
-		{Verdict: conversions.Done},
 		{Verdict: conversions.Retry, Counts: true, Code: "x.y"},
 		{Verdict: conversions.Later, Wait: time.Hour},
 		{Verdict: conversions.Refused, Unmatched: true, Sentence: "No."},
-		{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID},
-		{Verdict: conversions.AlreadyThere, By: conversions.ByClickTime},
 		{Verdict: conversions.FixBatch},
 		{Verdict: conversions.Pause, Scope: conversions.ScopeAction, Others: []string{"a.b"}},
 	}
+	if op == conversions.OpUpload {
+		answers = append(
+			answers,
+			conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID},
+			conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByClickTime},
+		)
+	} else {
+		answers = append(
+			answers,
+			conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByAdjustment},
+			conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByNewerAdjustment},
+			conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByRetraction},
+			conversions.Answer{Verdict: conversions.Later, Wait: 24 * time.Hour, NotFound: true},
+		)
+	}
 	return answers[l.pick("verdict", len(answers))]
+}
+
+// guard holds the retractions that are due.
+func (l *life) guard() {
+	var es []conversions.Entry
+	for _, r := range l.claimed(conversions.OpRetract) {
+		if e, ok := r.Hold(l.now); ok {
+			es = append(es, e)
+		}
+	}
+	l.must(l.s.Record(l.Context(), l.hold(), es))
+}
+
+// resolve has a person decide about a row, or the program take a refusal back.
+func (l *life) resolve() {
+	rows := l.rows()
+	if len(rows) == 0 {
+		return
+	}
+	kinds := []conversions.EntryKind{conversions.EntryApproved, conversions.EntryRetried, conversions.EntryPutBack}
+	if l.pick("give up", 8) == 0 {
+		kinds = []conversions.EntryKind{conversions.EntryGivenUp}
+	}
+	r := rows[l.pick("row", len(rows))]
+	e, ok := r.Resolve(kinds[l.pick("kind of decision", len(kinds))], "somebody", "a reason", l.now)
+	if ok {
+		l.must(l.s.Record(l.Context(), l.hold(), []conversions.Entry{e}))
+	}
 }
 
 func (l *life) closeLate() {
@@ -158,12 +217,7 @@ func (l *life) compare() {
 			rebuilt[e.Row] = rebuilt[e.Row].Apply(e)
 		}
 	}
-	inFlight := map[conversions.RowID]bool{}
-	for _, b := range l.flying {
-		for _, it := range b.Items {
-			inFlight[it.Row] = true
-		}
-	}
+	inFlight := l.inFlight()
 	listed := map[conversions.RowID]conversions.Row{}
 	for _, r := range l.rows() {
 		if inFlight[r.ID] {
@@ -174,50 +228,11 @@ func (l *life) compare() {
 	}
 	l.same("rows rebuilt from the ledger", listed, rebuilt)
 	l.sameTotals("a life", conversions.Filter{Account: l.account})
+	l.compareAnswers(entries)
+	l.compareGenerations()
 	text, err := json.Marshal(entries)
 	l.must(err)
 	if strings.Contains(string(text), "CjwKCAsecret") {
 		l.Fatal("the ledger holds a click id")
 	}
-}
-
-func forgets(w *world) {
-	e := w.tagged("L1", "booked")
-	e.Person.Contact, e.Person.EmailHash, e.Person.PhoneHash = "secret-contact", "secret-email", "secret-phone"
-	w.add(e)
-	w.booked("L2", "L1")
-	b := w.begin(w.row("L1"))
-	w.settle(b, conversions.Answer{Verdict: conversions.Done})
-	rows, ledger := w.rows(), w.ledger()
-	secrets := []string{click("L1"), "secret-contact", "secret-email", "secret-phone"}
-	text, err := json.Marshal(ledger)
-	w.must(err)
-	for _, secret := range secrets {
-		if strings.Contains(string(text), secret) {
-			w.Error("the ledger holds what identifies a person")
-		}
-	}
-	n, err := w.s.Forget(w.Context(), account, source, "L1")
-	w.must(err)
-	w.same("side rows", 2, n)
-	n, err = w.s.Forget(w.Context(), account, source, "L1")
-	w.must(err)
-	w.same("side rows the second time", 0, n)
-	w.same("rows", rows, w.rows())
-	w.same("ledger", ledger, w.ledger())
-	h, err := w.s.History(w.Context(), account, w.row("L1").ID)
-	w.must(err)
-	w.same("events stay", 2, len(h.Events))
-	for _, e := range h.Events {
-		w.same("side row", conversions.Person{}, e.Person)
-	}
-	found, err := w.s.List(w.Context(), conversions.Filter{ClickID: click("L1")})
-	w.must(err)
-	w.same("rows found by the click id", 0, len(found))
-	w.same("another lead's click id", click("L2"), w.begin(w.row("L2")).Items[0].ClickID)
-	rebuilt := conversions.Row{}
-	for _, e := range h.Entries {
-		rebuilt = rebuilt.Apply(e)
-	}
-	w.same("rebuilt", h.Row, rebuilt)
 }

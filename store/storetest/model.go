@@ -1,0 +1,89 @@
+package storetest
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// inFlight are the rows in batches without an answer.
+func (l *life) inFlight() map[conversions.RowID]bool {
+	flying := map[conversions.RowID]bool{}
+	for _, b := range l.flying {
+		for _, it := range b.Items {
+			flying[it.Row] = true
+		}
+	}
+	return flying
+}
+
+// compareDue compares every claim with what the rows themselves say.
+func (l *life) compareDue() {
+	flying := l.inFlight()
+	var due []conversions.Row
+	for _, r := range l.rows() {
+		if !flying[r.ID] && !r.Due.IsZero() && !r.Due.After(l.now) {
+			due = append(due, r)
+		}
+	}
+	slices.SortFunc(due, func(a, b conversions.Row) int {
+		return cmp.Or(cmp.Compare(a.Key.Stage.Rank(), b.Key.Stage.Rank()), a.Deadline().Compare(b.Deadline()), cmp.Compare(a.ID, b.ID))
+	})
+	for _, only := range []conversions.Operation{
+		conversions.OpNone, conversions.OpUpload, conversions.OpRestate, conversions.OpRetract,
+	} {
+		var want []conversions.Row
+		for _, r := range due {
+			if only == conversions.OpNone || r.Next() == only {
+				want = append(want, r)
+			}
+		}
+		l.same("claim of "+string(only), want, l.claimed(only))
+	}
+}
+
+// compareAnswers compares what is told of answers with the ledger.
+func (l *life) compareAnswers(entries []conversions.Entry) {
+	uploads := map[time.Time]int{}
+	var answers []conversions.Entry
+	for _, e := range slices.Backward(entries) {
+		if e.Kind != conversions.EntryAnswered || e.Item.Op != conversions.OpUpload {
+			continue
+		}
+		answers = append(answers, e)
+		if v := e.Answer.Verdict; v == conversions.Done || v == conversions.AlreadyThere {
+			uploads[e.At]++
+		}
+	}
+	got, err := l.s.LastAnswers(l.Context(), l.account, 1000)
+	l.must(err)
+	l.same("last answers", answers, got)
+	for since := range uploads {
+		want := 0
+		for at, n := range uploads {
+			if !at.Before(since) {
+				want += n
+			}
+		}
+		n, err := l.s.Uploaded(l.Context(), l.account, since)
+		l.must(err)
+		l.same("uploads since "+since.String(), want, n)
+	}
+}
+
+// compareGenerations: after the inbox is folded, whatever was retracted and is
+// wanted has a next generation.
+func (l *life) compareGenerations() {
+	l.fold()
+	rows := l.rows()
+	for _, r := range rows {
+		next := r.Key
+		next.Generation++
+		has := slices.ContainsFunc(rows, func(o conversions.Row) bool { return o.Key == next })
+		if r.Known.Status == conversions.KnownRetracted && r.Want.Wanted && !r.Known.Foreign && !has {
+			l.Fatalf("row %d was retracted, is wanted, and has no next generation", r.ID)
+		}
+	}
+}
