@@ -289,11 +289,11 @@ func TestForeignAnswerMovesBehindTheSecondThatWasTried(t *testing.T) {
 	at := time.Date(2026, 3, 25, 12, 0, 0, 0, time.UTC)
 	row := conversions.Row{ID: 1, Version: 1, Want: conversions.Want{Wanted: true, At: at, Due: at}}
 	b := conversions.Batch{ID: "b", Attempts: 1}
-	it := row.Item(time.UTC)
+	it := row.Item(time.UTC, at)
 	it.At = at.Add(time.Second) // moved apart from another row's when it was first sent
 	foreign := conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByClickTime}
 	row = row.Apply(row.Answered(b, it, foreign, at.Add(time.Hour)))
-	if got, want := row.Item(time.UTC).At, at.Add(2*time.Second); !got.Equal(want) {
+	if got, want := row.Item(time.UTC, at).At, at.Add(2*time.Second); !got.Equal(want) {
 		t.Errorf("sent again at %v, want %v: one second behind the one that was taken", got, want)
 	}
 }
