@@ -297,3 +297,22 @@ func TestForeignAnswerMovesBehindTheSecondThatWasTried(t *testing.T) {
 		t.Errorf("sent again at %v, want %v: one second behind the one that was taken", got, want)
 	}
 }
+
+func TestForeignAnswerLeavesTheTimeOfANewerWantAlone(t *testing.T) {
+	t.Parallel()
+	foreign := conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByClickTime}
+	l := queued()
+	b := l.send()
+	l.happens(8*time.Hour, tag(3, 2*time.Hour, "spam"), tag(4, 3*time.Hour, "booked", actual(250000)))
+	l.answer(8*time.Hour, b, foreign)
+	if it := l.row.Item(time.UTC, at(9*time.Hour)); !it.At.Equal(at(3*time.Hour)) || it.Bumped || l.stands() != "queued//upload" {
+		t.Errorf("row stands %q, sent at %v, bumped %t, want the new booking's own time", l.stands(), it.At, it.Bumped)
+	}
+	l = queued()
+	b = l.send()
+	l.happens(8*time.Hour, tag(3, 2*time.Hour, "booked", actual(300000)))
+	l.answer(8*time.Hour, b, foreign)
+	if it := l.row.Item(time.UTC, at(9*time.Hour)); !it.At.Equal(at(time.Hour+time.Second)) || !it.Bumped {
+		t.Errorf("another value: sent at %v, bumped %t, want a second behind the one that was taken", it.At, it.Bumped)
+	}
+}

@@ -162,13 +162,21 @@ func (r *Row) alreadyThere(e Entry) {
 	case e.Answer.By == ByOrderID:
 		r.know(KnownThereValue, e)
 	case !r.Moved:
-		// One second behind the one that was tried, which may have been moved
-		// already to keep it apart from another row's.
-		r.Moved = true
-		r.Shift = int(e.Item.At.Sub(r.Want.At)/time.Second) + 1
+		r.move(e)
 	default:
 		r.refused(e)
 	}
+}
+
+// move sets the time one second behind the one that was tried, which may have
+// been moved already to keep it apart from another row's. A want that came in
+// flight with a time of its own is tried as it is.
+func (r *Row) move(e Entry) {
+	ahead := e.Item.At.Sub(r.Want.At)
+	if e.Item.Version != r.Version && (ahead < 0 || ahead >= time.Minute) {
+		return
+	}
+	r.Moved, r.Shift = true, int(ahead/time.Second)+1
 }
 
 func (r *Row) refused(e Entry) {
