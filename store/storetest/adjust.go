@@ -42,10 +42,11 @@ func dueWhereUploaded(w *world) {
 	w.uploaded("L1")
 	r := w.retagged("L1", "booked", 300_00)
 	want := r.Want
-	want.Action = "999"
+	want.Action, want.ChangeDue = "999", w.now.Add(789*time.Nanosecond) // finer than a column
 	w.must(w.s.Record(w.Context(), w.lease, []conversions.Entry{
 		{Account: account, Row: r.ID, Kind: conversions.EntryDecided, At: w.now, Version: r.Version + 1, Want: &want},
 	}))
+	w.same("due time", w.now, w.row("L1").Due)
 	w.same("without the new action", 1, len(w.due("999")))
 	w.same("without the action of the upload", 0, len(w.due("101")))
 }

@@ -105,7 +105,20 @@ func (l *life) send() {
 	}
 	if len(rows) > 0 {
 		l.flying = append(l.flying, l.begin(rows...))
+		l.comeBack(rows[0])
 	}
+}
+
+// comeBack tags a lead as booked while its retraction is in flight, as often as
+// not.
+func (l *life) comeBack(r conversions.Row) {
+	if r.Next() != conversions.OpRetract || l.pick("back", 2) > 0 {
+		return
+	}
+	e := l.tagged(r.Key.Lead, conversions.OutcomeBooked)
+	e.At, e.Received = l.now, l.now
+	l.add(e)
+	l.fold()
 }
 
 // answer ends a batch in flight, each row in its own way.
