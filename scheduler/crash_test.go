@@ -92,12 +92,32 @@ func (m *mortal) Decide(ctx context.Context, l conversions.Lease, ds []conversio
 	return m.step(func() error { return m.inner.Decide(ctx, l, ds) })
 }
 
+func (m *mortal) Leads(ctx context.Context, a conversions.AccountID, q conversions.ReplayQuery) ([]conversions.LeadWork, error) {
+	return one(m, func() ([]conversions.LeadWork, error) { return m.inner.Leads(ctx, a, q) })
+}
+
+func (m *mortal) Uploaded(ctx context.Context, a conversions.AccountID, since time.Time) (int, error) {
+	return one(m, func() (int, error) { return m.inner.Uploaded(ctx, a, since) })
+}
+
+func (m *mortal) LastAnswers(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Entry, error) {
+	return one(m, func() ([]conversions.Entry, error) { return m.inner.LastAnswers(ctx, a, limit) })
+}
+
+func (m *mortal) Facts(ctx context.Context, a conversions.AccountID) (conversions.Facts, error) {
+	return one(m, func() (conversions.Facts, error) { return m.inner.Facts(ctx, a) })
+}
+
+func (m *mortal) SaveFacts(ctx context.Context, l conversions.Lease, f conversions.Facts) error {
+	return m.step(func() error { return m.inner.SaveFacts(ctx, l, f) })
+}
+
 func (m *mortal) Refold(ctx context.Context, l conversions.Lease, fingerprint string) (int, error) {
 	return one(m, func() (int, error) { return m.inner.Refold(ctx, l, fingerprint) })
 }
 
-func (m *mortal) Due(ctx context.Context, a conversions.AccountID, now time.Time, limit int, without []string) ([]conversions.Row, error) {
-	return one(m, func() ([]conversions.Row, error) { return m.inner.Due(ctx, a, now, limit, without) })
+func (m *mortal) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
+	return one(m, func() ([]conversions.Row, error) { return m.inner.Due(ctx, a, c) })
 }
 
 func (m *mortal) Begin(ctx context.Context, l conversions.Lease, b conversions.Batch) (conversions.Batch, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"time"
 
 	"closeloop/conversions"
 	"closeloop/scheduler"
@@ -21,8 +20,8 @@ type hooked struct {
 	due     func([]conversions.Row) // after rows were read
 }
 
-func (h *hooked) Due(ctx context.Context, a conversions.AccountID, now time.Time, limit int, without []string) ([]conversions.Row, error) {
-	rows, err := h.Store.Due(ctx, a, now, limit, without)
+func (h *hooked) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
+	rows, err := h.Store.Due(ctx, a, c)
 	if err == nil && h.due != nil {
 		h.due(rows)
 	}

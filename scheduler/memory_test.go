@@ -117,14 +117,35 @@ func (m *memory) Refold(context.Context, conversions.Lease, string) (int, error)
 	return 0, nil
 }
 
-func (m *memory) Due(_ context.Context, _ conversions.AccountID, _ time.Time, limit int, _ []string) ([]conversions.Row, error) {
+func (m *memory) Due(_ context.Context, _ conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.batches) > 0 {
 		return nil, nil
 	}
-	return slices.Clone(m.rows[:min(limit, len(m.rows))]), nil
+	if c.Only != conversions.OpNone && c.Only != conversions.OpUpload {
+		return nil, nil // it only ever holds uploads
+	}
+	return slices.Clone(m.rows[:min(c.Limit, len(m.rows))]), nil
 }
+
+func (m *memory) Leads(context.Context, conversions.AccountID, conversions.ReplayQuery) ([]conversions.LeadWork, error) {
+	return nil, nil
+}
+
+func (m *memory) Uploaded(context.Context, conversions.AccountID, time.Time) (int, error) {
+	return 0, nil
+}
+
+func (m *memory) LastAnswers(context.Context, conversions.AccountID, int) ([]conversions.Entry, error) {
+	return nil, nil
+}
+
+func (m *memory) Facts(_ context.Context, a conversions.AccountID) (conversions.Facts, error) {
+	return conversions.Facts{Account: a}, nil
+}
+
+func (m *memory) SaveFacts(context.Context, conversions.Lease, conversions.Facts) error { return nil }
 
 func (m *memory) Begin(_ context.Context, _ conversions.Lease, b conversions.Batch) (conversions.Batch, error) {
 	m.mu.Lock()
