@@ -1,7 +1,6 @@
 package googleads_test
 
 import (
-	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -147,6 +146,11 @@ func TestReadAdjustments(t *testing.T) {
 			name:     "shorter results",
 			response: &services.UploadConversionAdjustmentsResponse{Results: []*services.ConversionAdjustmentResult{all[2], all[0]}},
 			want:     [3]conversions.Verdict{conversions.Done, conversions.Retry, conversions.Done},
+		},
+		{
+			name:     "the result of a retraction",
+			response: &services.UploadConversionAdjustmentsResponse{Results: all[1:2]},
+			want:     [3]conversions.Verdict{conversions.Retry, conversions.Done, conversions.Retry},
 		},
 		{
 			name:     "shorter results of another time",
@@ -404,28 +408,6 @@ func TestAdjustCopies(t *testing.T) {
 	b.Items[2].OrderID = b.Items[0].OrderID
 	r := connect(t, s).Upload(t.Context(), b, false)
 	diff(t, verdicts(r), []conversions.Verdict{conversions.FixBatch, conversions.Done, conversions.FixBatch})
-}
-
-// TestAdjustBlockedForNewAdopters: Google names only uploads in its announcement, so the code may come or not.
-func TestAdjustBlockedForNewAdopters(t *testing.T) {
-	t.Parallel()
-	for _, perRow := range []bool{false, true} {
-		t.Run(fmt.Sprintf("per row %t", perRow), func(t *testing.T) {
-			t.Parallel()
-			cfg := sandboxConfig()
-			cfg.Unproven.OCIBlockAdjustments, cfg.Unproven.OCIBlockPerRow = true, perRow
-			b := adjusted(t, batch(t, 2))
-			b.Target.Customer = "5555555555"
-			r := connect(t, start(t, cfg)).Upload(t.Context(), b, false)
-			if (r.Call == nil) != perRow || r.Unknown {
-				t.Errorf("call = %+v, unknown = %t", r.Call, r.Unknown)
-			}
-			for _, a := range r.Answers {
-				a.Sentence, a.Hint = "", ""
-				diff(t, a, paused("NotAllowlistedError.CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE", conversions.ScopeAccount))
-			}
-		})
-	}
 }
 
 // FuzzReadAdjustments holds the reading of adjustments to what FuzzReadPartialFailure holds that of uploads to.

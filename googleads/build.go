@@ -23,8 +23,8 @@ type slab struct {
 	value      float64
 }
 
-// build makes the request of a batch of uploads. The same batch always makes the same request.
-func build(b *conversions.Batch, validateOnly bool) *services.UploadClickConversionsRequest {
+// buildUploads makes the request of a batch of uploads. The same batch always makes the same request.
+func buildUploads(b *conversions.Batch, validateOnly bool) *services.UploadClickConversionsRequest {
 	job := b.ID.JobID()
 	return &services.UploadClickConversionsRequest{
 		CustomerId:     b.Target.Customer,

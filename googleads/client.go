@@ -70,7 +70,7 @@ func Dial(cfg Config, tokens *Tokens) (*Client, error) {
 		config:  cfg,
 		tokens:  tokens,
 		conn:    conn,
-		uploads: method(build, services.NewConversionUploadServiceClient(conn).UploadClickConversions, echoOf),
+		uploads: method(buildUploads, services.NewConversionUploadServiceClient(conn).UploadClickConversions, echoOfUpload),
 		adjustments: method(buildAdjustments,
 			services.NewConversionAdjustmentUploadServiceClient(conn).UploadConversionAdjustments, echoOfAdjustment),
 		queries: services.NewGoogleAdsServiceClient(conn),

@@ -8,12 +8,12 @@ import (
 
 // Build shows the request of a batch to the benchmark and to tests of what is left out of it.
 func Build(b conversions.Batch, validateOnly bool) *services.UploadClickConversionsRequest {
-	return build(&b, validateOnly)
+	return buildUploads(&b, validateOnly)
 }
 
 // Read shows the reading of an answer to tests of shapes that only a broken server sends.
 func Read(items []conversions.Item, resp *services.UploadClickConversionsResponse, validateOnly bool) []conversions.Answer {
-	answers, _ := read(items, resp, echoOf, validateOnly)
+	answers, _ := read(items, resp, echoOfUpload, validateOnly)
 	return answers
 }
 

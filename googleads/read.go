@@ -107,7 +107,7 @@ func expected(it *conversions.Item) echo {
 	return echo{op: it.Op, id: it.OrderID, action: it.Action, at: it.AdjustAt.Format(dateTime)}
 }
 
-func echoOf(r *services.ClickConversionResult) echo {
+func echoOfUpload(r *services.ClickConversionResult) echo {
 	e := echo{op: conversions.OpUpload, action: lastSegment(r.GetConversionAction()), at: r.GetConversionDateTime()}
 	switch {
 	case r.GetGclid() != "":

@@ -323,17 +323,25 @@ func TestUploadOneRowKeepsItsRefusal(t *testing.T) {
 	}
 }
 
+// TestUploadBlockedForNewAdopters: Google's announcement names only uploads, so for adjustments the code may come or not.
 func TestUploadBlockedForNewAdopters(t *testing.T) {
 	t.Parallel()
-	for _, perRow := range []bool{false, true} {
-		t.Run(map[bool]string{false: "call", true: "row"}[perRow], func(t *testing.T) {
+	tests := []struct {
+		name               string
+		adjustment, perRow bool
+	}{{"upload, call", false, false}, {"upload, row", false, true}, {"adjustment, call", true, false}, {"adjustment, row", true, true}}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := sandboxConfig()
-			cfg.Unproven.OCIBlockPerRow = perRow
+			cfg.Unproven.OCIBlockAdjustments, cfg.Unproven.OCIBlockPerRow = true, tt.perRow
 			b := batch(t, 2)
+			if tt.adjustment {
+				b = adjusted(t, b)
+			}
 			b.Target.Customer = "5555555555"
 			r := connect(t, start(t, cfg)).Upload(t.Context(), b, false)
-			if (r.Call == nil) != perRow || r.Unknown {
+			if (r.Call == nil) != tt.perRow || r.Unknown {
 				t.Errorf("call = %+v, unknown = %t", r.Call, r.Unknown)
 			}
 			for _, a := range r.Answers {

@@ -187,6 +187,23 @@ func TestGoogleAdsYAMLFillsInWhatTheAccountLeavesOut(t *testing.T) {
 	}
 }
 
+// TestSecretFilesOfGoogleAdsYAML: the files with secrets in them are known, however they were named.
+func TestSecretFilesOfGoogleAdsYAML(t *testing.T) {
+	t.Parallel()
+	more := files{"/g.yaml": "json_key_file_path: /k.json\n", "/k.json": serviceKey}
+	env := map[string]string{"GOOGLE_ADS_CONFIGURATION_FILE_PATH": "/g.yaml"}
+	for _, setting := range []string{"google_ads_yaml: /g.yaml", "environment: true"} {
+		cfg := mustLoad(t, minimal(t, "application_default: true", setting), more, env)
+		var got []string
+		for _, secret := range cfg.SecretFiles {
+			got = append(got, secret.File)
+		}
+		if diff := cmp.Diff([]string{"closeloop.yaml", "/g.yaml", "/k.json"}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", setting, diff)
+		}
+	}
+}
+
 func TestDeveloperTokenMustBePrintable(t *testing.T) {
 	t.Parallel()
 	_, err := load(minimal(t, "application_default: true", "application_default: true\n      developer_token_file: d"), files{"d": "hunter2\nhunter2\n"}, nil)
