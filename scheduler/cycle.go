@@ -280,12 +280,28 @@ func (c *cycle) divide(rows []conversions.Row) (ready []conversions.Row, closed 
 func (c *cycle) finish(ctx context.Context) {
 	c.report.Took = c.s.cfg.Now().Sub(c.start)
 	c.report.Paused = c.paused
-	if !c.report.SendAgain.IsZero() {
+	c.planAgain()
+	if !c.report.SendAgain.IsZero() || c.a.again.Load() != nil {
 		notify(c.a.retry)
 	}
 	if c.byHand || c.report.worthALine() {
 		c.s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "run", c.report.attrs()...)
 	}
+}
+
+// planAgain says when to run again after a call that failed and may simply be
+// repeated: sooner than a schedule that fires once a day, and later with every
+// failure.
+func (c *cycle) planAgain() {
+	f := c.report.Failed
+	if f == nil || f.Verdict != conversions.Retry || f.Wait > 0 {
+		c.a.failures = 0
+		c.a.again.Store(nil)
+		return
+	}
+	c.a.failures++
+	at := c.start.Add(conversions.Backoff(c.a.failures, string(c.a.id)))
+	c.a.again.Store(&at)
 }
 
 func (r *Report) worthALine() bool {

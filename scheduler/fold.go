@@ -23,8 +23,12 @@ const (
 func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
+	fold := s.foldFirst
 	for {
-		if err := s.recovered(func() error { return s.foldAccount(ctx, a) }); err != nil && !errors.Is(err, conversions.ErrHeld) {
+		err := s.recovered(func() error { return fold(ctx, a) })
+		if err == nil {
+			fold = s.foldAccount
+		} else if !errors.Is(err, conversions.ErrHeld) {
 			s.logFailure(ctx, a, "fold events", err)
 		}
 		select {
@@ -34,6 +38,21 @@ func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// foldFirst is the first fold of a process: what was never sent is decided anew
+// if the rules have changed since the last one.
+func (s *Scheduler) foldFirst(ctx context.Context, a *account) error {
+	held, release, err := a.keeper.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.refold(held, a); err != nil {
+		return err
+	}
+	_, err = s.foldHeld(held, a)
+	return err
 }
 
 // Fold decides the leads in the account's inbox now.

@@ -211,25 +211,37 @@ func (s *Scheduler) retryLoop(ctx context.Context, a *account) {
 	}
 }
 
-// retryUnanswered waits until the first unanswered batch may be sent again,
-// and runs the account.
+// retryUnanswered waits until the first unanswered batch may be sent again, or
+// a failed call be repeated, and runs the account.
 func (s *Scheduler) retryUnanswered(ctx context.Context, a *account) error {
-	batches, err := s.cfg.Store.Unanswered(ctx, a.id)
-	if err != nil {
-		return fmt.Errorf("read unanswered batches: %w", err)
-	}
-	if len(batches) == 0 || a.Rules.Mode == conversions.ModeTest {
-		return nil
-	}
-	at := sendAgainAt(batches[0])
-	for _, b := range batches[1:] {
-		if t := sendAgainAt(b); t.Before(at) {
-			at = t
-		}
+	at, err := s.nextTry(ctx, a)
+	if err != nil || at.IsZero() {
+		return err
 	}
 	if pause(ctx, at.Sub(s.cfg.Now())) != nil {
-		return nil //nolint:nilerr // a shutdown; the batch waits in the store
+		return nil //nolint:nilerr // a shutdown; what is to be sent waits in the store
 	}
 	_, err = s.runAccount(ctx, a, false)
 	return err
+}
+
+// nextTry is when the account has to run out of turn; zero if it has not.
+func (s *Scheduler) nextTry(ctx context.Context, a *account) (time.Time, error) {
+	var at time.Time
+	if again := a.again.Load(); again != nil {
+		at = *again
+	}
+	if a.Rules.Mode == conversions.ModeTest {
+		return at, nil
+	}
+	batches, err := s.cfg.Store.Unanswered(ctx, a.id)
+	if err != nil {
+		return at, fmt.Errorf("read unanswered batches: %w", err)
+	}
+	for _, b := range batches {
+		if t := sendAgainAt(b); at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	return at, nil
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -126,7 +127,10 @@ type account struct {
 	retry  chan struct{} // a batch went unanswered: plan its resend
 	keeper *keeper
 	fold   sync.Mutex // one fold at a time in this process
-	run    sync.Mutex // one run at a time in this process
+	run    sync.Mutex // one run at a time in this process; guards failures
+
+	failures int                       // calls in a row that failed and may simply be tried again
+	again    atomic.Pointer[time.Time] // when to try again after such a call; nil for not
 }
 
 // ErrUnknownAccount says that no account of that name is configured.
