@@ -91,6 +91,14 @@ func unknownCode() conversions.Answer {
 		"It is tried again. If it stays, look the code up in Google's documentation and update the program.")
 }
 
+// suspect is a refusal that speaks against the account's customer or zone when
+// most rows get it.
+func suspect(sentence, hint string) conversions.Answer {
+	a := refuse(sentence, hint)
+	a.Suspect = true
+	return a
+}
+
 func refuse(sentence, hint string) conversions.Answer {
 	return conversions.Answer{Verdict: conversions.Refused, Sentence: sentence, Hint: hint}
 }

@@ -141,6 +141,9 @@ func printReport(w io.Writer, r scheduler.Report) {
 	for _, k := range slices.Sorted(maps.Keys(r.Codes)) {
 		fmt.Fprintf(w, "    %-60s %d\n", k, r.Codes[k])
 	}
+	if r.Held > 0 {
+		fmt.Fprintf(w, "  held           %d retractions wait for approval: closeloop audit list --state needs_a_person\n", r.Held)
+	}
 	if r.Closed > 0 {
 		fmt.Fprintf(w, "  out of time    %d\n", r.Closed)
 	}

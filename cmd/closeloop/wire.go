@@ -154,7 +154,29 @@ func dial(acc config.Account) (*googleads.Client, error) {
 // engine is the scheduler with the connections it uses.
 type engine struct {
 	*scheduler.Scheduler
+	store   store.Store
 	clients []*googleads.Client
+}
+
+// destination is the connection as the scheduler uses it.
+type destination struct{ *googleads.Client }
+
+var (
+	_ scheduler.Destination = destination{}
+	_ scheduler.Inspector   = destination{}
+)
+
+// LookBacks implements scheduler.Inspector.
+func (d destination) LookBacks(ctx context.Context, customer string) (map[string]time.Duration, error) {
+	seen, err := d.Inspect(ctx, customer)
+	if err != nil {
+		return nil, fmt.Errorf("ask for conversion actions: %w", err)
+	}
+	lookBacks := map[string]time.Duration{}
+	for _, action := range seen.Actions {
+		lookBacks[action.ID] = action.LookBack
+	}
+	return lookBacks, nil
 }
 
 func (e *engine) close() {
@@ -164,8 +186,8 @@ func (e *engine) close() {
 }
 
 // newEngine wires the scheduler to the store and to Google.
-func (a *app) newEngine(cfg *config.Config, s scheduler.Store, logger *slog.Logger) (*engine, error) {
-	e := &engine{}
+func (a *app) newEngine(cfg *config.Config, s store.Store, logger *slog.Logger) (*engine, error) {
+	e := &engine{store: s}
 	var accounts []scheduler.Account
 	for _, acc := range cfg.Accounts {
 		schedule, err := scheduler.ParseSchedule(acc.Schedule, acc.Zone)
@@ -180,7 +202,7 @@ func (a *app) newEngine(cfg *config.Config, s scheduler.Store, logger *slog.Logg
 		}
 		e.clients = append(e.clients, client)
 		accounts = append(accounts, scheduler.Account{
-			Rules: acc.Rules(), Zone: acc.Zone, Schedule: schedule, Destination: client,
+			Rules: acc.Rules(), Zone: acc.Zone, Schedule: schedule, Destination: destination{client},
 		})
 	}
 	e.Scheduler = scheduler.New(scheduler.Config{
