@@ -159,3 +159,17 @@ func TestClassifyStatus(t *testing.T) {
 		t.Errorf("code = %q", got)
 	}
 }
+
+func TestClassifySuspectsTheAccountByFiveCodes(t *testing.T) {
+	t.Parallel()
+	suspects := map[string]bool{
+		"UNAUTHORIZED_CUSTOMER": true, "INVALID_CUSTOMER_FOR_CLICK": true, "INVALID_CUSTOMER_FOR_CALL": true,
+		"CONVERSION_PRECEDES_EVENT": true, "CONVERSION_PRECEDES_CALL": true,
+	}
+	for number, name := range adserrors.ConversionUploadErrorEnum_ConversionUploadError_name {
+		got := googleads.Classify(googleads.Code{Family: "ConversionUploadError", Number: number})
+		if got.Suspect != suspects[name] {
+			t.Errorf("%s: suspect %t, want %t", name, got.Suspect, suspects[name])
+		}
+	}
+}

@@ -81,7 +81,9 @@ func TestUploadBadRows(t *testing.T) {
 		13: {func(it *conversions.Item) {
 			it.ClickID, it.At = "CjwKCAjwFreshClickOfTheAccountLongEnough", now().Add(-time.Hour)
 		}, later("ConversionUploadError.TOO_RECENT_EVENT", 6*time.Hour)},
-		21: {func(it *conversions.Item) { it.At = now().Add(-60 * time.Hour) }, answer("ConversionUploadError.CONVERSION_PRECEDES_EVENT", conversions.Refused)},
+		21: {func(it *conversions.Item) { it.At = now().Add(-60 * time.Hour) }, conversions.Answer{
+			Code: "ConversionUploadError.CONVERSION_PRECEDES_EVENT", Verdict: conversions.Refused, Suspect: true,
+		}},
 		34: {func(it *conversions.Item) { it.Action = "404" }, paused("ConversionUploadError.NO_CONVERSION_ACTION_FOUND", conversions.ScopeAction)},
 		55: {func(it *conversions.Item) { it.Action = "13" }, paused("ConversionUploadError.INVALID_CONVERSION_ACTION_TYPE", conversions.ScopeAction)},
 		89: {func(it *conversions.Item) { it.Currency = "XQZ" }, paused("CurrencyCodeError.UNSUPPORTED", conversions.ScopeAccount)},
