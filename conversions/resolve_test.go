@@ -47,6 +47,11 @@ func TestHeldRetractionsWaitForAPerson(t *testing.T) {
 	}
 
 	l = held()
+	if !l.decides(41*time.Hour, conversions.EntryGivenUp) || l.stands() != "cannot_change/given_up/" || l.row.Held {
+		t.Errorf("given up: row stands %q, held %t", l.stands(), l.row.Held)
+	}
+
+	l = held()
 	l.happens(42*time.Hour, tag(4, 42*time.Hour, "booked", actual(250000)))
 	if got := l.stands(); got != "done//" || l.row.Held {
 		t.Errorf("held, and back: row stands %q, held %t", got, l.row.Held)

@@ -173,6 +173,12 @@ func TestTransitions(t *testing.T) {
 			"change_due/consent_denied/retract", waited,
 		},
 		{
+			"consent denied, granted, denied, by rule: the wait begins anew", booked, withdrawDenied, []conversions.Event{book(2, time.Hour)},
+			true,
+			[]conversions.Event{denies(3, 10*time.Hour), event(4, 12*time.Hour, consents(conversions.ConsentGranted)), denies(5, 14*time.Hour)},
+			"change_due/consent_denied/retract", 38 * time.Hour,
+		},
+		{
 			"consent denied and granted again, by rule", booked, withdrawDenied,
 			[]conversions.Event{book(2, time.Hour)},
 			true,
@@ -270,6 +276,9 @@ func TestChangesGoWhereTheUploadWent(t *testing.T) {
 				r.Stages[conversions.StageBooked] = conversions.StageRules{Share: conversions.Whole}
 			},
 			func(r *conversions.Rules) { r.UploadFrom = at(day) },
+			func(r *conversions.Rules) {
+				r.Stages[conversions.StageBooked] = conversions.StageRules{Action: "999", Share: conversions.Whole, LookBack: time.Minute}
+			},
 		} {
 			l := done()
 			change(&l.rules)
