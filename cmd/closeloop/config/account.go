@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,6 +108,7 @@ func (c *checker) clocks(path string, a Account) {
 	c.between(path+".hold", a.Hold, 0, maxHold)
 	c.between(path+".settle", a.Settle, 0, maxHold)
 	c.between(path+".click_wait", a.ClickWait, 0, conversions.MaxAge)
+	c.between(path+".withdraw_wait", a.WithdrawWait, 0, maxWithdrawWait)
 	if a.Hold >= 0 && a.Hold < conversions.DefaultHold {
 		c.warn(path+".hold", "Google refuses clicks younger than "+short(conversions.DefaultHold),
 			"rows sent earlier are refused and sent again later")
@@ -122,6 +124,7 @@ func (c *checker) stages(path string, stages map[conversions.Stage]conversions.S
 	for _, stage := range conversions.Stages() {
 		if rules, ok := stages[stage]; ok {
 			c.stage(path+"."+string(stage), rules)
+			c.withdrawnBy(path+"."+string(stage)+".withdrawn_by", stage, rules.WithdrawnBy)
 		}
 	}
 	for stage := range stages {
@@ -159,6 +162,42 @@ func (c *checker) stage(path string, rules conversions.StageRules) {
 		c.oneOf(at, string(field), string(conversions.FieldActual), string(conversions.FieldRevenue), string(conversions.FieldEstimated))
 		c.once(seen, at, string(field))
 	}
+}
+
+// withdrawnBy checks the outcomes that take a stage back. A word that is not
+// known is allowed, because sources may send outcomes of their own.
+func (c *checker) withdrawnBy(path string, stage conversions.Stage, by []conversions.Outcome) {
+	seen := map[string]string{}
+	for i, outcome := range by {
+		at := element(path, i)
+		c.once(seen, at, string(outcome))
+		switch {
+		case string(outcome) == string(stage):
+			c.refuse(at, string(outcome), "is the stage itself", "name the outcomes that take "+string(stage)+" back, or [] for none")
+		case !slices.Contains(outcomes(), outcome):
+			c.warn(at, quote(c.raw, at, string(outcome))+" is no outcome this version knows", unknownOutcomeHint(outcome))
+		}
+	}
+}
+
+// outcomes are the tags that the fold knows.
+func outcomes() []conversions.Outcome {
+	return []conversions.Outcome{
+		conversions.OutcomeBooked, conversions.OutcomeQuoted, conversions.OutcomeFollowUp, conversions.OutcomeNotInterested,
+		conversions.OutcomeNoAnswer, conversions.OutcomeSpam, conversions.OutcomeWrongNumber, conversions.OutcomeOther,
+	}
+}
+
+func unknownOutcomeHint(outcome conversions.Outcome) string {
+	known := outcomes()
+	names := make([]string, len(known))
+	for i, o := range known {
+		names[i] = string(o)
+	}
+	if near, ok := nearest(string(outcome), names); ok {
+		return "did you mean " + strconv.Quote(near) + "? A word of the source's own is taken as it is"
+	}
+	return "a word of the source's own is taken as it is; known are " + strings.Join(names, ", ")
 }
 
 func (c *checker) share(path string, share conversions.BasisPoints) {

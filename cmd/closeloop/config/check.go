@@ -21,6 +21,8 @@ const (
 	maxTolerance  = day
 	maxHold       = 30 * day
 	maxLookBack   = 90 * day // conversions.MaxAge
+	// Retracting later than this hardly leaves time to do it: conversions.MaxAdjustAge.
+	maxWithdrawWait = 30 * day
 )
 
 // checker looks at the values of a Config, wherever they came from.

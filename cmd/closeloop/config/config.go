@@ -106,12 +106,18 @@ type Account struct {
 	// Hold, Settle and ClickWait are as in conversions.Rules, except that 0 is
 	// taken as zero and not as the default.
 	Hold, Settle, ClickWait time.Duration
+	// WithdrawWait and WithdrawDenied are as in conversions.Rules; a
+	// WithdrawWait of 0 retracts at once.
+	WithdrawWait   time.Duration
+	WithdrawDenied bool
 	// UploadFrom: older outcomes are recorded and never sent; zero sends all.
 	UploadFrom time.Time
 	// OnBooked may be empty, which is conversions.KeepQuote.
 	OnBooked conversions.OnBooked
-	// Stages holds the stages that are sent, at least one. A zero LookBack is
-	// conversions.MaxAge; Share has no zero meaning.
+	// Stages holds the stages that are sent, at least one. With a zero LookBack
+	// Google is asked for it; until it has answered it is
+	// conversions.MaxAge; Share has no zero meaning; a nil WithdrawnBy is
+	// conversions.DefaultWithdrawnBy, an empty one is none.
 	Stages      map[conversions.Stage]conversions.StageRules
 	Credentials Credentials
 	// Endpoint is host:port of the API; "" is Google's own.
@@ -131,6 +137,9 @@ func (a Account) Rules() conversions.Rules {
 		if rules.Missing == "" {
 			rules.Missing = conversions.MissingSkip
 		}
+		if rules.WithdrawnBy == nil {
+			rules.WithdrawnBy = conversions.DefaultWithdrawnBy(stage)
+		}
 		stages[stage] = rules
 	}
 	onBooked := a.OnBooked
@@ -141,6 +150,7 @@ func (a Account) Rules() conversions.Rules {
 		Account: a.Name, Target: conversions.Target{API: a.API, Customer: a.Customer},
 		Mode: a.Mode, Currency: a.Currency, Consent: a.Consent, OnBooked: onBooked,
 		Hold: a.Hold, Settle: a.Settle, ClickWait: a.ClickWait,
+		WithdrawWait: a.WithdrawWait, WithdrawDenied: a.WithdrawDenied,
 		UploadFrom: a.UploadFrom, Stages: stages,
 	}
 }
@@ -205,9 +215,10 @@ func New() *Config {
 // Mode, Schedule, Zone, Currency, Consent, Stages and Credentials have none.
 func NewAccount() Account {
 	return Account{
-		Hold:      conversions.DefaultHold,
-		Settle:    conversions.DefaultSettle,
-		ClickWait: conversions.DefaultClickWait,
-		OnBooked:  conversions.KeepQuote,
+		Hold:         conversions.DefaultHold,
+		Settle:       conversions.DefaultSettle,
+		ClickWait:    conversions.DefaultClickWait,
+		WithdrawWait: conversions.DefaultWithdrawWait,
+		OnBooked:     conversions.KeepQuote,
 	}
 }

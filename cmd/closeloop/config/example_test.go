@@ -42,13 +42,17 @@ func TestExampleIsReadAsWritten(t *testing.T) {
 		Accounts: []config.Account{{
 			Name: "acme", Customer: "1234567890", API: conversions.APIGoogleAds, Mode: conversions.ModeTest,
 			Schedule: "*/15 * * * *", Zone: zone, Currency: "USD", Consent: conversions.ConsentRuleUnspecified,
-			Hold: 6 * time.Hour, Settle: time.Hour, ClickWait: 168 * time.Hour,
+			Hold: 6 * time.Hour, Settle: time.Hour, ClickWait: 168 * time.Hour, WithdrawWait: 24 * time.Hour,
 			UploadFrom: time.Date(2026, 11, 1, 0, 0, 0, 0, zone), OnBooked: conversions.KeepQuote,
 			Stages: map[conversions.Stage]conversions.StageRules{
 				conversions.StageBooked: {
 					Action: "555", ValueOrder: order, Share: conversions.Whole, Missing: conversions.MissingSkip, LookBack: 720 * time.Hour,
+					WithdrawnBy: conversions.DefaultWithdrawnBy(conversions.StageBooked),
 				},
-				conversions.StageQuoted: {Action: "556", ValueOrder: order, Share: 2000, Missing: conversions.MissingSkip},
+				conversions.StageQuoted: {
+					Action: "556", ValueOrder: order, Share: 2000, Missing: conversions.MissingSkip,
+					WithdrawnBy: conversions.DefaultWithdrawnBy(conversions.StageQuoted),
+				},
 			},
 			Credentials: config.Credentials{
 				Method: config.RefreshToken, ClientID: "1234567890-example.apps.googleusercontent.com",

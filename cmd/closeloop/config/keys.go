@@ -46,12 +46,12 @@ func keysOf(section string) []string {
 	case sectionAccount:
 		return []string{
 			"name", "customer", "login_customer", "api", "mode", "schedule", "zone", "currency", "consent",
-			"hold", "settle", "click_wait", "upload_from", "on_booked", "stages", "credentials", "endpoint", "plaintext",
+			"hold", "settle", "click_wait", "withdraw_wait", "withdraw_denied", "upload_from", "on_booked", "stages", "credentials", "endpoint", "plaintext",
 		}
 	case sectionStages:
 		return []string{"booked", "quoted"}
 	case sectionStage:
-		return []string{"action", "value_order", "share", "minimum", "missing_value", "look_back"}
+		return []string{"action", "value_order", "share", "minimum", "missing_value", "look_back", "withdrawn_by"}
 	case sectionCredentials:
 		return []string{
 			"refresh_token", "service_account", "application_default", "google_ads_yaml", "environment",

@@ -73,6 +73,8 @@ func account(o object) Account {
 	set(o, "hold", &a.Hold, parseDuration)
 	set(o, "settle", &a.Settle, parseDuration)
 	set(o, "click_wait", &a.ClickWait, parseDuration)
+	set(o, "withdraw_wait", &a.WithdrawWait, parseDuration)
+	set(o, "withdraw_denied", &a.WithdrawDenied, parseBool)
 	set(o, "upload_from", &a.UploadFrom, parseFrom(a.Zone))
 	word(o, "on_booked", &a.OnBooked)
 	a.Stages = stages(o)
@@ -110,15 +112,28 @@ func stageRules(o object, stage conversions.Stage) conversions.StageRules {
 	if o.has("look_back") && rules.LookBack == 0 && !o.r.broken[o.at("look_back")] {
 		o.r.fail(o.at("look_back"), 0, "0s is out of bounds", span(day, maxLookBack)) // as a value it is the default
 	}
-	paths, nodes := o.list("value_order")
-	if len(paths) == 0 {
-		return rules
+	if order := words[conversions.ValueField](o, "value_order"); len(order) > 0 {
+		rules.ValueOrder = order
 	}
-	rules.ValueOrder = make([]conversions.ValueField, 0, len(paths))
-	for i, path := range paths {
-		if field, ok := o.r.scalar(path, nodes[i]); ok {
-			rules.ValueOrder = append(rules.ValueOrder, conversions.ValueField(field))
-		}
+	rules.WithdrawnBy = conversions.DefaultWithdrawnBy(stage)
+	if by := words[conversions.Outcome](o, "withdrawn_by"); by != nil {
+		rules.WithdrawnBy = by
 	}
 	return rules
+}
+
+// words reads a list of words; nil when there is no list, which an empty one
+// is not.
+func words[T ~string](o object, key string) []T {
+	paths, nodes := o.list(key)
+	if paths == nil {
+		return nil
+	}
+	found := make([]T, 0, len(paths))
+	for i, path := range paths {
+		if text, ok := o.r.scalar(path, nodes[i]); ok {
+			found = append(found, T(text))
+		}
+	}
+	return found
 }

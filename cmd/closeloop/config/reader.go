@@ -185,7 +185,8 @@ func (o object) child(key, section string) (child object, ok bool) {
 	return o.r.object(o.at(key), o.fields[key], section), true
 }
 
-// list returns the elements of a list with their paths.
+// list returns the elements of a list with their paths; both are nil when there
+// is no list.
 func (o object) list(key string) (paths []string, nodes []*yaml.Node) {
 	if !o.has(key) {
 		return nil, nil
@@ -198,6 +199,7 @@ func (o object) list(key string) (paths []string, nodes []*yaml.Node) {
 		o.r.fail(o.at(key), o.fields[key].Line, "must be a list, not "+kindName(target), "start each element with a dash: - ")
 		return nil, nil
 	}
+	paths, nodes = []string{}, []*yaml.Node{}
 	for i, node := range target.Content {
 		path := o.at(key) + "[" + strconv.Itoa(i) + "]"
 		o.r.lines[path] = node.Line

@@ -157,7 +157,7 @@ func parseBool(text string) (bool, *mistake) {
 	case "false":
 		return false, nil
 	default:
-		return false, &mistake{what: "is neither true nor false", hint: "write true, or delete the line"}
+		return false, &mistake{what: "is neither true nor false", hint: "write true or false"}
 	}
 }
 
