@@ -31,7 +31,7 @@ func (r *Row) adjusted(e Entry) {
 	case AlreadyThere:
 		r.alreadyAdjusted(e)
 	case Refused:
-		r.unadjusted(e, ReasonAdjustRefused)
+		r.closes(e, ReasonAdjustRefused)
 	case Retry, Later, FixBatch, Pause:
 		r.again(e)
 	}
@@ -69,9 +69,9 @@ func (r *Row) alreadyAdjusted(e Entry) {
 // valueUnknown is a conversion that is there with a value we cannot tell.
 func (r *Row) valueUnknown() { r.Known.Status, r.Known.Value = KnownThereValue, Amount{} }
 
-// unadjusted ends the tries of the operation that was sent. A want that came
-// while it was in flight has tries of its own.
-func (r *Row) unadjusted(e Entry, why Reason) {
+// closes ends the tries of the operation that was sent. A want that came while
+// it was in flight has tries of its own.
+func (r *Row) closes(e Entry, why Reason) {
 	if e.Item.Version == r.Version {
 		r.Closed = why
 	}
@@ -89,7 +89,7 @@ func (r *Row) notFound(e Entry) {
 	}
 	r.NotFound++
 	if r.NotFound >= MaxNotFound || e.Answer.Verdict == Refused {
-		r.unadjusted(e, ReasonAdjustNotFound)
+		r.closes(e, ReasonAdjustNotFound)
 		return
 	}
 	r.Tries++

@@ -91,10 +91,24 @@ func (d *desk) begins(r conversions.Row) *conversions.Batch {
 		ID: conversions.BatchID("b" + strconv.Itoa(len(d.sent)+1)), Account: "acme", Target: r.Target(),
 		Attempts: 1, Items: []conversions.Item{r.Item(time.UTC, at(d.now))},
 	}
+	if it := &b.Items[0]; it.Op == conversions.OpUpload {
+		for d.taken(*it, r.ID) {
+			it.At = it.At.Add(time.Second)
+		}
+	}
 	d.checks(b.Items[0], r)
 	d.sent = append(d.sent, b)
 	d.flying[r.ID] = &b
 	return &b
+}
+
+// taken reports whether another row was sent with the item's click, action and
+// second: a store moves such items apart.
+func (d *desk) taken(it conversions.Item, id conversions.RowID) bool {
+	return slices.ContainsFunc(d.sent, func(b conversions.Batch) bool {
+		o := b.Items[0]
+		return o.Row != id && o.Click.Commitment == it.Click.Commitment && o.Action == it.Action && o.At.Equal(it.At)
+	})
 }
 
 // checks holds an item against all that was sent before it.

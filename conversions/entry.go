@@ -151,7 +151,7 @@ func (r *Row) answered(e Entry) {
 func (r *Row) alreadyThere(e Entry) {
 	switch {
 	case r.Known.Status == KnownUnanswered && (e.Answer.By == ByOrderID || r.Known.sameClickAndTime(*e.Item)):
-		mixed := r.Known.Mixed || (e.Resent && r.Known.Value != e.Item.Value)
+		mixed := r.Known.Mixed || r.Known.Retracting || (e.Resent && r.Known.Value != e.Item.Value)
 		r.Known.Status, r.Known.Since, r.Known.Mixed = KnownThere, e.At, false
 		if mixed {
 			r.valueUnknown()
@@ -179,7 +179,13 @@ func (r *Row) move(e Entry) {
 	r.Moved, r.Shift = true, int(ahead/time.Second)+1
 }
 
+// refused is final, but it does not say what became of an earlier manifest
+// that went unanswered: what that may have left at Google is not forgotten.
 func (r *Row) refused(e Entry) {
+	if r.Known.Status == KnownUnanswered {
+		r.closes(e, r.refusal())
+		return
+	}
 	r.know(KnownRefused, e)
 	if e.Item.Version != r.Version && r.Want.Click != e.Item.Click && !r.Want.Click.IsZero() {
 		r.revive() // another click id came while the row was in flight

@@ -183,6 +183,33 @@ func TestAnotherClickNeverForgetsWhatGoogleMayHold(t *testing.T) {
 	}
 }
 
+func TestARefusalDoesNotForgetWhatAnEarlierManifestMayHaveLeft(t *testing.T) {
+	t.Parallel()
+	for unmatched, want := range map[bool]string{false: "refused/refused_by_google/", true: "refused/unmatched/"} {
+		l := unanswered()
+		l.answer(12*time.Hour, l.send(), conversions.Answer{Verdict: conversions.Refused, Unmatched: unmatched})
+		if got := l.stands(); got != want || l.row.Known.Status != conversions.KnownUnanswered {
+			t.Errorf("row stands %q, known %q, want %q and unanswered", got, l.row.Known.Status, want)
+		}
+		retried := *l
+		if !retried.decides(13*time.Hour, conversions.EntryPutBack) || retried.stands() != "queued//upload" {
+			t.Errorf("put back: row stands %q, want queued", retried.stands())
+		}
+		l.happens(14*time.Hour, tag(5, 14*time.Hour, "spam"))
+		if got := l.stands(); got != "change_due/withdrawn/retract" {
+			t.Errorf("withdrawn: row stands %q, want a retraction of what may be there", got)
+		}
+	}
+	// A newer want has a try of its own.
+	l := unanswered()
+	b := l.send()
+	l.happens(12*time.Hour, tag(5, 12*time.Hour, "booked", actual(350000), click("CLICK-B")))
+	l.answer(13*time.Hour, b, conversions.Answer{Verdict: conversions.Refused})
+	if got := l.stands(); got != "queued//upload" {
+		t.Errorf("refused an older version: row stands %q, want queued", got)
+	}
+}
+
 func TestCloseAtTheEndOfTheWait(t *testing.T) {
 	t.Parallel()
 	l := newLife()

@@ -31,7 +31,7 @@ func (r Row) resolvable(kind EntryKind) bool {
 	case EntryGivenUp:
 		return r.Closed != ReasonGivenUp && (r.Held || refused || r.differs() || r.operation() != OpNone)
 	case EntryPutBack:
-		return r.Known.Status == KnownRefused
+		return r.Known.Status == KnownRefused || r.Closed.refusal()
 	case EntryDecided, EntryAnswered, EntryTested, EntryClosed, EntryUnanswered, EntryHeld, EntrySent, EntryPaused, EntryResumed:
 		return false
 	default:

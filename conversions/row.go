@@ -299,6 +299,8 @@ func (r *Row) standing() (State, Reason, time.Time) {
 		return StateStuck, r.unchangeable(), time.Time{}
 	case r.Closed == ReasonExpired:
 		return StateExpired, r.Closed, time.Time{}
+	case r.Closed.refusal():
+		return StateRefused, r.Closed, time.Time{}
 	case r.Closed != "":
 		return StateSkipped, r.Closed, time.Time{}
 	default:

@@ -173,7 +173,8 @@ func TestTransitions(t *testing.T) {
 			"change_due/consent_denied/retract", waited,
 		},
 		{
-			"consent denied, granted, denied, by rule: the wait begins anew", booked, withdrawDenied, []conversions.Event{book(2, time.Hour)},
+			"consent denied, granted, denied, by rule: the wait begins anew", booked, withdrawDenied,
+			[]conversions.Event{book(2, time.Hour)},
 			true,
 			[]conversions.Event{denies(3, 10*time.Hour), event(4, 12*time.Hour, consents(conversions.ConsentGranted)), denies(5, 14*time.Hour)},
 			"change_due/consent_denied/retract", 38 * time.Hour,

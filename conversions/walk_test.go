@@ -181,7 +181,7 @@ func forgotten(before, after conversions.Row) string {
 	switch {
 	case there(b) && !there(a):
 		return "what is there was forgotten"
-	case b == conversions.KnownUnanswered && a == conversions.KnownNothing:
+	case b == conversions.KnownUnanswered && (a == conversions.KnownNothing || a == conversions.KnownRefused):
 		return "what may be there was forgotten"
 	case there(b) && !before.Want.At.Equal(after.Want.At):
 		return "the time of what was sent changed"

@@ -43,6 +43,11 @@ const (
 	ReasonRetractedElsewhere Reason = "retracted_by_another_tool"
 )
 
+// refusal reports whether Google refused the upload.
+func (r Reason) refusal() bool {
+	return r == ReasonRefused || r == ReasonUnmatched || r == ReasonForeign
+}
+
 // Sentence says the reason so that a marketer understands it.
 func (r Reason) Sentence() string { //nolint:gocyclo,funlen // a table: one line for each reason
 	switch r {
