@@ -99,8 +99,10 @@ func (c *cycle) run(ctx context.Context) error {
 	if err := c.resendAll(ctx); err != nil {
 		return err
 	}
-	if err := c.holdWithdrawals(ctx); err != nil {
-		return err
+	if c.a.Rules.Mode == conversions.ModeLive {
+		if err := c.holdWithdrawals(ctx); err != nil {
+			return err
+		}
 	}
 	if err := c.probeActions(ctx); err != nil {
 		return err
@@ -263,12 +265,18 @@ func (c *cycle) due(ctx context.Context, claim conversions.Claim) ([]conversions
 	}
 }
 
+// sends reports whether an operation is sent at all: a test account leaves
+// alone what Google really holds.
+func (c *cycle) sends(op conversions.Operation) bool {
+	return op == conversions.OpUpload || (op != conversions.OpNone && c.a.Rules.Mode == conversions.ModeLive)
+}
+
 // divide tells rows to send from those whose time ran out.
 func (c *cycle) divide(rows []conversions.Row) (ready []conversions.Row, closed []conversions.Entry) {
 	for _, r := range rows {
 		if e, over := r.Close(c.start); over {
 			closed = append(closed, e)
-		} else if r.Next() != conversions.OpNone {
+		} else if c.sends(r.Next()) {
 			ready = append(ready, r)
 		}
 	}

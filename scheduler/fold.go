@@ -144,7 +144,7 @@ func newest(w conversions.LeadWork, account conversions.AccountID, want conversi
 			row = r
 		}
 	}
-	if row.Known.Status == conversions.KnownRetracted && want.Wanted {
+	if row.WantedAgain(want) {
 		row = conversions.Row{Key: row.Key}
 		row.Key.Generation++
 	}

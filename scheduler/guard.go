@@ -17,31 +17,24 @@ func (c *cycle) holdWithdrawals(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var unapproved []conversions.Row
+	var holds []conversions.Entry
 	for _, r := range due {
-		if r.Approved != r.Version {
-			unapproved = append(unapproved, r)
+		if e, ok := r.Hold(c.start); ok {
+			holds = append(holds, e)
 		}
 	}
-	if len(unapproved) <= conversions.MassWithdrawals {
+	if len(holds) <= conversions.MassWithdrawals {
 		return nil
 	}
 	uploaded, err := c.s.cfg.Store.Uploaded(ctx, c.a.id, c.start.Add(-conversions.MassWindow))
 	if err != nil {
 		return fmt.Errorf("count uploads: %w", err)
 	}
-	if len(unapproved) <= int(conversions.MassShare.Of(conversions.Cents(uploaded))) {
+	if len(holds) <= int(conversions.MassShare.Of(conversions.Cents(uploaded))) {
 		return nil
 	}
-	c.report.Held = len(unapproved)
-	es := make([]conversions.Entry, len(unapproved))
-	for i, r := range unapproved {
-		es[i] = conversions.Entry{
-			Account: c.a.id, Row: r.ID, Kind: conversions.EntryHeld, At: c.start, Version: r.Version,
-			Reason: conversions.ReasonWithdrawalsHeld,
-		}
-	}
-	return c.record(ctx, es)
+	c.report.Held = len(holds)
+	return c.record(ctx, holds)
 }
 
 // suspects pauses the account when most of the last answers say that the
@@ -111,8 +104,8 @@ func (c *cycle) putBack(ctx context.Context, now time.Time) error {
 	}
 	var es []conversions.Entry
 	for _, r := range rows {
-		if r.Known.Status == conversions.KnownRefused && r.Last != nil && r.Last.Suspect {
-			es = append(es, conversions.Entry{Account: c.a.id, Row: r.ID, Kind: conversions.EntryPutBack, At: now, Version: r.Version})
+		if e, ok := r.Resolve(conversions.EntryPutBack, "", "", now); ok && r.Last != nil && r.Last.Suspect {
+			es = append(es, e)
 		}
 	}
 	return c.record(ctx, es)

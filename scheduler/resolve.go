@@ -49,34 +49,28 @@ func (s *Scheduler) Resolve(ctx context.Context, id conversions.AccountID, row c
 	if len(rows) == 0 {
 		return conversions.Row{}, fmt.Errorf("row %d: %w", row, conversions.ErrNotFound)
 	}
-	e, err := resolution(rows[0], what)
-	if err != nil {
-		return rows[0], err
+	e, ok := rows[0].Resolve(what.entry(), by, why, s.cfg.Now())
+	if !ok {
+		return rows[0], fmt.Errorf("row %d is %s: %w by %s", row, rows[0].State, ErrNothingToResolve, what)
 	}
-	e.Account, e.Row, e.At, e.Version, e.By, e.Note = id, row, s.cfg.Now(), rows[0].Version, by, why
 	if err := s.cfg.Store.Record(held, a.keeper.current(), []conversions.Entry{e}); err != nil {
 		return rows[0], fmt.Errorf("record decision: %w", err)
 	}
 	return rows[0].Apply(e), nil
 }
 
-// resolution is the entry of a decision, if the row stands where it means
-// something.
-func resolution(r conversions.Row, what Resolution) (conversions.Entry, error) {
-	fits := map[Resolution]struct {
-		kind conversions.EntryKind
-		ok   bool
-	}{
-		ResolveRetry: {conversions.EntryRetried, r.State == conversions.StateRefused ||
-			r.State == conversions.StatePerson && !r.Held || r.Closed != ""},
-		ResolveApprove: {conversions.EntryApproved, r.Held},
-		ResolveGiveUp: {conversions.EntryGivenUp, r.Closed == "" && r.State != conversions.StateDone &&
-			r.State != conversions.StateRetracted},
-	}[what]
-	if !fits.ok {
-		return conversions.Entry{}, fmt.Errorf("row %d is %s: %w by %s", r.ID, r.State, ErrNothingToResolve, what)
+// entry is the ledger's word for a resolution.
+func (r Resolution) entry() conversions.EntryKind {
+	switch r {
+	case ResolveRetry:
+		return conversions.EntryRetried
+	case ResolveApprove:
+		return conversions.EntryApproved
+	case ResolveGiveUp:
+		return conversions.EntryGivenUp
+	default:
+		return ""
 	}
-	return conversions.Entry{Kind: fits.kind}, nil
 }
 
 // never is when a pause by hand is probed.

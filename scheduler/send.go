@@ -45,7 +45,7 @@ func (c *cycle) stillDue(ctx context.Context, rows []conversions.Row) ([]convers
 	var due []conversions.Row
 	for _, id := range ids {
 		r := byID[id]
-		if r.Next() != conversions.OpNone && !r.Due.After(c.start) && !slices.Contains(paused, r.Action()) {
+		if c.sends(r.Next()) && !r.Due.After(c.start) && !slices.Contains(paused, r.Action()) {
 			due = append(due, r)
 		}
 	}
