@@ -78,7 +78,7 @@ type Report struct {
 
 // Reports lists every report.
 func Reports() []Report {
-	return []Report{list(), show(), summary(), quarantineList(), quarantineShow()}
+	return []Report{list(), show(), expiring(), summary(), quarantineList(), quarantineShow()}
 }
 
 // Result is a report made: Tables for people and spreadsheets, Data for

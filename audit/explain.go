@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -19,11 +18,11 @@ func explain(r conversions.Row, q Query, paused []conversions.Paused) string {
 		return text + " Orphaned: in the configuration its source does not belong to this account any more; what is queued is still sent."
 	}
 	orphaned := "Orphaned: its account is not in the configuration any more, so nothing is sent for it."
-	switch r.State {
+	switch r.State { //nolint:exhaustive // the other states are as said
 	case conversions.StateQueued, conversions.StateWaiting, conversions.StateSending:
 		return orphaned // what else would be said does not come about
-	case conversions.StateDone, conversions.StateTested, conversions.StateChangeDue, conversions.StateSkipped,
-		conversions.StateRefused, conversions.StateExpired, conversions.StateRetracted, conversions.StatePerson:
+	case conversions.StateChangeDue:
+		return difference(r) + " " + orphaned
 	}
 	return text + " " + orphaned
 }
@@ -41,12 +40,16 @@ func explainState(r conversions.Row, q Query, paused []conversions.Paused) strin
 	case conversions.StateTested:
 		return "Google found nothing wrong with it. It was only checked, not sent: the account was in test mode."
 	case conversions.StateChangeDue:
-		return explainChange(r)
+		return explainChange(r, q, paused)
+	case conversions.StateStuck:
+		return explainStuck(r)
 	case conversions.StateRefused:
 		return explainRefused(r)
 	case conversions.StatePerson:
-		return r.Reason.Sentence() + " Last: " + answerSentence(r, "no answer.")
-	case conversions.StateSkipped, conversions.StateExpired, conversions.StateRetracted:
+		return explainPerson(r)
+	case conversions.StateRetracted:
+		return explainRetracted(r)
+	case conversions.StateSkipped, conversions.StateExpired:
 		return r.Reason.Sentence()
 	default:
 		return ""
@@ -69,7 +72,7 @@ func explainDone(r conversions.Row) string {
 
 func explainQueued(r conversions.Row, q Query, paused []conversions.Paused) string {
 	if p := pauseOf(r, paused); p != nil {
-		return "Sending is paused: " + withCode(p.Answer) + " Tried again at " + q.stamp(r.Key.Account, p.ProbeAt) + "."
+		return pauseText(r, q, *p)
 	}
 	text := dueText(r, q)
 	if r.Last != nil && r.Last.Verdict != conversions.Done {
@@ -78,17 +81,37 @@ func explainQueued(r conversions.Row, q Query, paused []conversions.Paused) stri
 	return text
 }
 
+// pauseText says why a row waits, and until when. A pause by hand ends by hand.
+func pauseText(r conversions.Row, q Query, p conversions.Paused) string {
+	text := "Sending is paused: " + withCode(p.Answer)
+	if p.ProbeAt.Sub(q.Now) < aYear {
+		text += " Tried again at " + q.stamp(r.Key.Account, p.ProbeAt) + "."
+	}
+	return text
+}
+
+// aYear is longer than any pause lasts that ends by itself.
+const aYear = 365 * 24 * time.Hour
+
 func dueText(r conversions.Row, q Query) string {
+	if r.State == conversions.StateChangeDue {
+		return changeText(r, q)
+	}
 	if r.Due.After(q.Now) {
 		return "Due " + q.stamp(r.Key.Account, r.Due) + ", " + whyLater(r) + "."
 	}
 	return "Due now; sent by the next run."
 }
 
-// pauseOf returns the pause that holds a queued row up, if one does.
+// toBeSent reports whether the row only waits for its time.
+func toBeSent(r conversions.Row) bool {
+	return r.State == conversions.StateQueued || r.State == conversions.StateChangeDue
+}
+
+// pauseOf returns the pause that holds a row up, if one does.
 func pauseOf(r conversions.Row, paused []conversions.Paused) *conversions.Paused {
 	for i, p := range paused {
-		if r.State == conversions.StateQueued && p.Account == r.Key.Account && (p.Action == "" || p.Action == r.Want.Action) {
+		if toBeSent(r) && p.Account == r.Key.Account && (p.Action == "" || p.Action == r.Action()) {
 			return &paused[i]
 		}
 	}
@@ -101,39 +124,6 @@ func whyLater(r conversions.Row) string {
 		return "as Google's last answer asks"
 	}
 	return "when Google takes clicks this fresh and agents have had time to correct a tag"
-}
-
-func explainChange(r conversions.Row) string {
-	switch op := r.Next(); {
-	case op == conversions.OpRetract && r.Known.Status == conversions.KnownUnanswered:
-		return "It was sent, no answer came, and meanwhile it is no longer wanted: it has to be retracted in case Google holds it. " +
-			"This version does not send retractions."
-	case op == conversions.OpRetract:
-		return "Google holds it, but a later tag took the outcome back: it has to be retracted. This version does not send retractions."
-	case op == conversions.OpRestate:
-		return fmt.Sprintf("Google holds %s, wanted is %s: it has to be restated. This version does not send restatements.",
-			holds(r), wants(r))
-	default:
-		return ""
-	}
-}
-
-func holds(r conversions.Row) string {
-	switch {
-	case r.Known.Status == conversions.KnownThereValue:
-		return "an unknown value"
-	case !r.Known.Value.Known:
-		return "the action's default value"
-	default:
-		return r.Known.Value.String() + " " + r.Known.Currency
-	}
-}
-
-func wants(r conversions.Row) string {
-	if !r.Want.Value.Known {
-		return "the action's default value"
-	}
-	return r.Want.Value.String() + " " + r.Want.Currency
 }
 
 // answerSentence is what the last answer said, with its code.

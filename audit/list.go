@@ -23,6 +23,9 @@ type Line struct {
 	// Source is the source's key and Lead its call session id.
 	Source string             `json:"source"`
 	Lead   conversions.LeadID `json:"lead"`
+	// Generation counts the conversions of the stage that were retracted before
+	// this one.
+	Generation int `json:"generation,omitempty"`
 	// Stage is "booked" or "quoted". State is one of conversions.States, and
 	// Reason a conversions.Reason where the state has one.
 	Stage  conversions.Stage  `json:"stage"`
@@ -44,8 +47,12 @@ type Line struct {
 	// nothing.
 	Known         string `json:"known,omitempty"`
 	KnownCurrency string `json:"known_currency,omitempty"`
-	// At is the conversion time. Due is when the row is looked at next, null
-	// when it is not. Sending stops at Deadline.
+	// Next is the operation that would make Google hold what is wanted:
+	// "upload", "restate" or "retract"; empty when none is to be sent.
+	Next conversions.Operation `json:"operation,omitempty"`
+	// At is the conversion time, the one Google holds once it does. Due is when
+	// the row is looked at next, null when it is not. Sending the next operation
+	// stops at Deadline.
 	At       time.Time  `json:"conversion_time"`
 	Due      *time.Time `json:"due,omitempty"`
 	Deadline time.Time  `json:"deadline"`
@@ -94,11 +101,11 @@ func line(row conversions.Row, q Query, paused []conversions.Paused) Line {
 	l := Line{
 		ID: row.ID, Account: row.Key.Account, Mode: q.Modes[row.Key.Account],
 		Orphaned: q.orphaned(row.Key),
-		Source:   row.Key.Source, Lead: row.Key.Lead, Stage: row.Key.Stage,
+		Source:   row.Key.Source, Lead: row.Key.Lead, Generation: row.Key.Generation, Stage: row.Key.Stage,
 		State: row.State, Reason: row.Reason, Why: explain(row, q, paused),
-		Wanted: row.Want.Wanted, Value: major(row.Want.Value), Currency: row.Want.Currency,
+		Next: row.Next(), Wanted: row.Want.Wanted, Value: major(row.Want.Value), Currency: row.Want.Currency,
 		Known: known(row), KnownCurrency: row.Known.Currency,
-		At: row.Want.At, Due: nullTime(row.Due), Deadline: row.Want.Deadline, OrderID: row.OrderID,
+		At: conversionTime(row), Due: nullTime(row.Due), Deadline: row.Deadline().UTC(), OrderID: row.OrderID,
 		ClickKind: row.Want.Click.Kind, ClickRule: row.Want.Click.Rule, ClickWarning: row.Want.Click.Damage,
 	}
 	if row.Want.Reason == conversions.ReasonNoAction {
@@ -110,7 +117,20 @@ func line(row conversions.Row, q Query, paused []conversions.Paused) Line {
 	if a := blamed(row, paused); a != nil {
 		l.Code, l.Hint = a.Code, a.Hint
 	}
+	if l.Hint == "" {
+		l.Hint = hint(row)
+	}
 	return l
+}
+
+// conversionTime is the time that Google holds, else the one that is wanted.
+func conversionTime(row conversions.Row) time.Time {
+	switch row.Known.Status {
+	case conversions.KnownThere, conversions.KnownThereValue, conversions.KnownUnanswered, conversions.KnownRetracted:
+		return row.Known.At.UTC()
+	case conversions.KnownNothing, conversions.KnownRefused:
+	}
+	return row.Want.At
 }
 
 // blamed is the answer that keeps a row from being done, if one does.
@@ -118,15 +138,16 @@ func blamed(row conversions.Row, paused []conversions.Paused) *conversions.Answe
 	if p := pauseOf(row, paused); p != nil {
 		return &p.Answer
 	}
-	switch row.State {
-	case conversions.StateQueued, conversions.StateRefused, conversions.StatePerson:
-		if row.Last != nil && row.Last.Verdict != conversions.Done {
-			return row.Last
-		}
-	case conversions.StateDone, conversions.StateSending, conversions.StateWaiting, conversions.StateTested,
-		conversions.StateChangeDue, conversions.StateSkipped, conversions.StateExpired, conversions.StateRetracted:
+	switch {
+	case row.State == conversions.StateChangeDue, row.State == conversions.StateStuck:
+		return lastOfChange(row)
+	case row.Held, row.Last == nil, row.Last.Verdict == conversions.Done:
+		return nil
+	case row.State == conversions.StateQueued, row.State == conversions.StateRefused, row.State == conversions.StatePerson:
+		return row.Last
+	default:
+		return nil
 	}
-	return nil
 }
 
 func (l Line) cells(q Query) []string {

@@ -84,6 +84,7 @@ func rules(a conversions.AccountID) conversions.Rules {
 		Account: a, Target: conversions.Target{API: conversions.APIGoogleAds, Customer: "1234567890"},
 		Mode: conversions.ModeLive, Currency: "USD", Consent: conversions.ConsentRuleGranted,
 		Hold: conversions.DefaultHold, Settle: conversions.DefaultSettle, ClickWait: conversions.DefaultClickWait,
+		WithdrawWait: conversions.DefaultWithdrawWait,
 		Stages: map[conversions.Stage]conversions.StageRules{
 			conversions.StageBooked: {Action: "101", Share: conversions.Whole, Minimum: 10_00, LookBack: 30 * 24 * time.Hour},
 			conversions.StageQuoted: {Action: "102", Share: 2000},
@@ -95,6 +96,8 @@ func rules(a conversions.AccountID) conversions.Rules {
 		delete(r.Stages, conversions.StageQuoted)
 	case tokyo:
 		r.Currency = "JPY"
+	case gone:
+		r.WithdrawDenied = true
 	case acme:
 		r.UploadFrom = noon().AddDate(0, 0, -100)
 	}
@@ -178,6 +181,10 @@ func (w *world) fold(a conversions.AccountID) {
 					row = r
 				}
 			}
+			if row.WantedAgain(want) {
+				row = conversions.Row{Key: row.Key}
+				row.Key.Generation++
+			}
 			if e, changed := row.Decide(want, work.Events, w.now); changed {
 				d.Entries = append(d.Entries, e)
 			}
@@ -186,15 +193,18 @@ func (w *world) fold(a conversions.AccountID) {
 	}
 }
 
-// row is the only row of a lead.
+// row is the only row of a lead, or that of its latest generation.
 func (w *world) row(a conversions.AccountID, lead conversions.LeadID) conversions.Row {
 	w.Helper()
 	rows, err := w.s.List(w.Context(), conversions.Filter{Account: a, Lead: lead})
 	w.must(err)
-	if len(rows) != 1 {
-		w.Fatalf("lead %q has %d rows, want 1", lead, len(rows))
+	for i, r := range rows {
+		if r.Key.Generation == len(rows)-1 {
+			return rows[i]
+		}
 	}
-	return rows[0]
+	w.Fatalf("lead %q has %d rows, want generations of one", lead, len(rows))
+	return conversions.Row{}
 }
 
 func (w *world) batch(a conversions.AccountID, leads ...conversions.LeadID) conversions.Batch {
@@ -209,7 +219,7 @@ func (w *world) batch(a conversions.AccountID, leads ...conversions.LeadID) conv
 		Target: rules(a).Target, Created: w.now,
 	}
 	for _, lead := range leads {
-		b.Items = append(b.Items, w.row(a, lead).Item(zone))
+		b.Items = append(b.Items, w.row(a, lead).Item(zone, w.now))
 	}
 	return b
 }
