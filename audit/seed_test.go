@@ -175,6 +175,13 @@ func (w *world) elsewhere() {
 			Sentence: "The access was revoked by the Google user.", Hint: "Issue new credentials for this account.",
 		},
 	}))
+	w.take(w.tag(trial, "paused-by-hand", "booked", 120_00, 20*time.Hour))
+	w.must(w.s.Pause(w.Context(), w.hold(trial), conversions.Paused{
+		Account: trial, Since: noon().Add(-time.Hour), ProbeAt: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC),
+		Answer: conversions.Answer{
+			Verdict: conversions.Pause, Code: "Closeloop.BY_HAND", Sentence: "Paused by sam: tracking is rebuilt.", Hint: "closeloop account resume trial",
+		},
+	}))
 	w.take(w.tag(gone, "orphan-queued", "booked", 10_00, 20*time.Hour), w.tag(gone, "orphan-done", "booked", 20_00, 20*time.Hour))
 	w.answer(w.send(gone, "orphan-done"), done())
 	old := w.tag(acme, "orphan-source", "booked", 30_00, 20*time.Hour)

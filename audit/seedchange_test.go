@@ -110,6 +110,7 @@ func (w *world) decided() {
 	none.Person = conversions.Person{}
 	set := w.tag(acme, "click-set", "", 0, 0)
 	set.Kind, set.By, set.Note, set.Delivery = conversions.KindClickSet, "sam", "from the landing page report", ""
+	set.Person.Clicks[0].Place = conversions.PlacePerson
 	w.take(none, set)
 }
 

@@ -241,6 +241,8 @@ func clickSource(kind conversions.ClickKind, rule conversions.MatchRule) string 
 		return string(kind) + " of the outcome itself"
 	case conversions.MatchCall:
 		return string(kind) + " of the same call"
+	case conversions.MatchPerson:
+		return string(kind) + " given by a person"
 	case conversions.MatchLanding:
 		return string(kind) + " of the call's landing page"
 	default:

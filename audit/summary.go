@@ -181,8 +181,11 @@ func pauseNote(p Pause, q Query) string {
 	if p.Action != "" {
 		what = "conversion action " + p.Action + " of " + what
 	}
-	return strings.TrimSpace(fmt.Sprintf("Sending to %s is paused since %s, and tried again at %s: %s %s", what,
-		q.stamp(p.Account, p.Since), q.stamp(p.Account, p.ProbeAt), p.Why, p.Hint))
+	since := q.stamp(p.Account, p.Since)
+	if p.ProbeAt.Sub(p.Since) < aYear {
+		since += ", and tried again at " + q.stamp(p.Account, p.ProbeAt)
+	}
+	return strings.TrimSpace(fmt.Sprintf("Sending to %s is paused since %s: %s %s", what, since, p.Why, p.Hint))
 }
 
 func testNote(a conversions.AccountID) string {

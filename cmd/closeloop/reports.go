@@ -40,6 +40,7 @@ func reportCommand(a *app, r audit.Report) *cobra.Command {
 		},
 	}
 	f.register(cmd, r.Group == "audit" && r.Subject == "")
+	completeAccounts(a, cmd)
 	cmd.Flags().StringVar(&a.database, "database", "", "read this database (sqlite:PATH) without a configuration")
 	return cmd
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os/user"
@@ -13,7 +12,6 @@ import (
 
 	"closeloop/cmd/closeloop/config"
 	"closeloop/conversions"
-	"closeloop/gclid"
 	"closeloop/scheduler"
 )
 
@@ -21,32 +19,44 @@ func resolveCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resolve",
 		Short: "Decide about outcomes that wait for a person",
-		Long: "Resolve records what a person decided about an outcome: who, what and why stand in its history.\n" +
-			"closeloop audit list --state needs_a_person lists what waits.",
-		Example: "  closeloop resolve retry 17 --note 'action was mended'", Args: cobra.NoArgs,
+		Long: "Resolve records what a person decided about an outcome; who, what and why stand in its history\n" +
+			"(closeloop audit show). ROW is the outcome's number or its order id. These list what may need it:\n" +
+			"  closeloop audit list --state needs_a_person\n" +
+			"  closeloop audit list --state refused\n" +
+			"  closeloop audit list --state cannot_change",
+		Example: "  closeloop resolve retry 17 --note 'the conversion action was mended'", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		decisionCommand(a, scheduler.ResolveRetry, "Try a refused outcome, or one that needs a person, again"),
-		decisionCommand(a, scheduler.ResolveApprove, "Let a retraction go that is held because unusually many came at once"),
-		decisionCommand(a, scheduler.ResolveGiveUp, "Close an outcome: nothing more is sent until it changes"),
+		decisionCommand(a, scheduler.ResolveRetry, "Try an outcome again that was refused, given up or needs a person",
+			"the conversion action was mended"),
+		decisionCommand(a, scheduler.ResolveApprove, "Let a retraction go that is held because unusually many came at once",
+			"all of them were spam"),
+		decisionCommand(a, scheduler.ResolveGiveUp, "Close an outcome: nothing more is sent for it until a new tag changes it",
+			"agreed with the client"),
 		setClickCommand(a),
 	)
 	return cmd
 }
 
-// who and why are the flags of every decision.
+// decisionFlags say who decides, why, and about a row of which account.
 type decisionFlags struct{ by, note, account string }
 
 func (f *decisionFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.by, "by", "", "who decides (default: the name of the user)")
-	cmd.Flags().StringVar(&f.note, "note", "", "why; required")
-	cmd.Flags().StringVar(&f.account, "account", "", "the account, if row numbers of several are in the database")
+	cmd.Flags().StringVar(&f.by, "by", "", "who decides (default: the name of this machine's user)")
+	cmd.Flags().StringVar(&f.note, "note", "", "why; required, and kept for good: name nobody in it")
+}
+
+// registerAccount adds the flag that says whose row number is meant.
+func (f *decisionFlags) registerAccount(a *app, cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.account, "account", "", "the account the row belongs to (default: look in all)")
+	completeAccounts(a, cmd)
 }
 
 func (f *decisionFlags) check(cmd *cobra.Command) error {
-	if strings.TrimSpace(f.note) == "" {
-		return usage(errors.New("a decision needs a note that says why"), cmd)
+	f.by, f.note = strings.TrimSpace(f.by), strings.TrimSpace(f.note)
+	if f.note == "" {
+		return usage(errors.New("--note is missing: a decision needs a word on why"), cmd)
 	}
 	if f.by == "" {
 		f.by = "unknown"
@@ -57,111 +67,137 @@ func (f *decisionFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-func decisionCommand(a *app, what scheduler.Resolution, short string) *cobra.Command {
+func decisionCommand(a *app, what scheduler.Resolution, short, because string) *cobra.Command {
 	f := &decisionFlags{}
-	word := strings.ReplaceAll(string(what), "_", "-")
+	word := wordOf(what)
 	cmd := &cobra.Command{
-		Use: word + " ROW", Short: short, Args: args(cobra.ExactArgs(1)),
-		Example: "  closeloop resolve " + word + " 17 --note 'agreed with the client'",
+		Use: word + " ROW", Short: short, Args: args(exactly("ROW")), ValidArgsFunction: cobra.NoFileCompletions,
+		Example: "  closeloop resolve " + word + " 17 --note '" + because + "'",
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if err := f.check(cmd); err != nil {
 				return err
 			}
-			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine, _ *config.Config) error {
-				row, err := a.rowOf(ctx, e, given[0], f.account)
+			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine, cfg *config.Config) error {
+				row, err := rowToDecide(ctx, e, cfg, given[0], f.account)
 				if err != nil {
 					return err
 				}
-				after, err := e.Resolve(ctx, row.Key.Account, row.ID, what, f.by, f.note)
-				if errors.Is(err, scheduler.ErrNothingToResolve) {
-					return &hinted{err: err, hint: "closeloop audit show " + given[0] + " says where it stands", code: exitFailed}
-				}
-				if err != nil {
-					return fmt.Errorf("resolve: %w", err)
-				}
-				fmt.Fprintf(a.stdout, "row %d is now %s\n", after.ID, after.State)
-				return nil
+				return a.resolve(ctx, e, row, what, f)
 			})
 		},
 	}
 	f.register(cmd)
+	f.registerAccount(a, cmd)
 	return cmd
 }
 
-func setClickCommand(a *app) *cobra.Command {
-	f := &decisionFlags{}
-	cmd := &cobra.Command{
-		Use: "set-click ROW CLICK_ID", Short: "Give an outcome the click id that its webhooks lack or had wrong",
-		Example: "  closeloop resolve set-click 17 Cj0KCQjw... --note 'from the landing page report'",
-		Args:    args(cobra.ExactArgs(2)),
-		RunE: func(cmd *cobra.Command, given []string) error {
-			if err := f.check(cmd); err != nil {
-				return err
-			}
-			click := gclid.Parse(given[1], conversions.GCLID)
-			if !click.Usable {
-				return &hinted{err: errors.New("that is no click id"), hint: click.Damage.Hint(), code: exitUsage}
-			}
-			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine, _ *config.Config) error {
-				row, err := a.rowOf(ctx, e, given[0], f.account)
-				if err != nil {
-					return err
-				}
-				return a.setClick(ctx, e, row, click, f)
-			})
-		},
-	}
-	f.register(cmd)
-	return cmd
-}
+// wordOf is a resolution as it is typed.
+func wordOf(what scheduler.Resolution) string { return strings.ReplaceAll(string(what), "_", "-") }
 
-// setClick stores the click id as an event of the lead, so that it is folded
-// as any other, found first, and erasable.
-func (a *app) setClick(ctx context.Context, e *engine, row conversions.Row, click gclid.Result, f *decisionFlags) error {
-	now := a.now()
-	sum := sha256.Sum256([]byte(newID()))
-	event := conversions.Event{
-		Account: row.Key.Account, Source: row.Key.Source, Lead: row.Key.Lead, Kind: conversions.KindClickSet,
-		Body: [16]byte(sum[:16]), At: now, Received: now, By: f.by, Note: f.note,
-		Person: conversions.Person{Clicks: []conversions.FoundClick{{
-			Click: click.Click, Place: conversions.PlaceField, Damage: string(click.Damage),
-		}}},
+func (a *app) resolve(ctx context.Context, e *engine, row conversions.Row, what scheduler.Resolution, f *decisionFlags) error {
+	after, err := e.Resolve(ctx, row.Key.Account, row.ID, what, f.by, f.note)
+	switch {
+	case errors.Is(err, scheduler.ErrNothingToResolve):
+		return &hinted{
+			err:  fmt.Errorf("row %d is %s: there is nothing to %s", row.ID, row.State, wordOf(what)),
+			hint: otherWay(row, what), code: exitFailed,
+		}
+	case err != nil:
+		return failedFor(row.Key.Account, "resolve", err)
 	}
-	if _, err := e.store.Append(ctx, event); err != nil {
-		return fmt.Errorf("store click id: %w", err)
-	}
-	if err := e.Fold(ctx, row.Key.Account); err != nil {
-		return fmt.Errorf("fold: %w", err)
-	}
-	rows, err := e.store.Rows(ctx, row.Key.Account, []conversions.RowID{row.ID})
-	if err != nil {
-		return fmt.Errorf("read row: %w", err)
-	}
-	for _, r := range rows {
-		fmt.Fprintf(a.stdout, "row %d is now %s\n", r.ID, r.State)
-	}
+	fmt.Fprintf(a.stdout, "row %d is now %s%s\n", after.ID, after.State, nextStep(after))
 	return nil
 }
 
-// rowOf finds a row by its number or order id.
-func (a *app) rowOf(ctx context.Context, e *engine, subject, account string) (conversions.Row, error) {
-	f := conversions.Filter{Account: conversions.AccountID(account)}
-	if id, err := strconv.ParseInt(subject, 10, 64); err == nil {
-		return findRow(ctx, e, f.Account, conversions.RowID(id))
+// failedFor is an error of work for an account, with what helps where another
+// process has it.
+func failedFor(account conversions.AccountID, doing string, err error) error {
+	if errors.Is(err, conversions.ErrHeld) {
+		return &hinted{
+			err:  fmt.Errorf("account %s is busy: another process sends for it", account),
+			hint: "try again in a minute", code: exitFailed,
+		}
 	}
-	f.OrderID, f.Limit = subject, 1
-	rows, err := e.store.List(ctx, f)
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// otherWay says what may be decided about a row instead.
+func otherWay(row conversions.Row, what scheduler.Resolution) string {
+	id := strconv.FormatInt(int64(row.ID), 10)
+	switch {
+	case row.Held && what != scheduler.ResolveApprove:
+		return "its retraction is held: closeloop resolve approve " + id + ", or closeloop resolve give-up " + id
+	case row.State == conversions.StateQueued && what == scheduler.ResolveRetry:
+		return "it is sent by itself when it is due; closeloop audit show " + id + " says when"
+	default:
+		return "closeloop audit show " + id + " says where it stands and why"
+	}
+}
+
+// nextStep says when a row that was decided about is sent, if it is.
+func nextStep(row conversions.Row) string {
+	switch row.Next() {
+	case conversions.OpUpload:
+		return "; it is uploaded by a run when it is due"
+	case conversions.OpRestate:
+		return "; it is restated by a run when it is due"
+	case conversions.OpRetract:
+		return "; it is retracted by a run when it is due"
+	case conversions.OpNone:
+	}
+	return ""
+}
+
+// rowToDecide finds a row by its number or order id. While a request that
+// carries it is without an answer there is nothing to decide yet.
+func rowToDecide(ctx context.Context, e *engine, cfg *config.Config, subject, account string) (conversions.Row, error) {
+	if _, err := chosen(cfg, conversions.AccountID(account)); err != nil {
+		return conversions.Row{}, err
+	}
+	row, err := findRow(ctx, e, subject, conversions.AccountID(account))
+	if err != nil {
+		return row, err
+	}
+	if _, err := chosen(cfg, row.Key.Account); err != nil {
+		return row, &hinted{
+			err:  fmt.Errorf("row %d belongs to account %s, which is not in the configuration", row.ID, row.Key.Account),
+			hint: "nothing is sent for it; put the account back to decide about it", code: exitFailed,
+		}
+	}
+	if row.State == conversions.StateSending {
+		return row, &hinted{
+			err:  fmt.Errorf("row %d was sent and has no answer yet", row.ID),
+			hint: "closeloop run asks again for it; decide when its answer is there", code: exitFailed,
+		}
+	}
+	return row, nil
+}
+
+// findRow looks for a row in the account, or in all of them. It is as it is
+// listed, where rows in flight are told apart.
+func findRow(ctx context.Context, e *engine, subject string, account conversions.AccountID) (conversions.Row, error) {
+	order := subject
+	if id, err := strconv.ParseInt(subject, 10, 64); err == nil {
+		row, err := rowByNumber(ctx, e, account, conversions.RowID(id))
+		if err != nil {
+			return row, err
+		}
+		account, order = row.Key.Account, row.OrderID
+	}
+	if order == "" { // to the filter that would be every order id
+		return conversions.Row{}, fmt.Errorf("row %q: %w", "", conversions.ErrNotFound)
+	}
+	rows, err := e.store.List(ctx, conversions.Filter{Account: account, OrderID: order, Limit: 1})
 	if err != nil {
 		return conversions.Row{}, fmt.Errorf("look up order id: %w", err)
 	}
 	if len(rows) == 0 {
-		return conversions.Row{}, fmt.Errorf("row %q: %w", subject, conversions.ErrNotFound)
+		return conversions.Row{}, fmt.Errorf("row %s: %w", subject, conversions.ErrNotFound)
 	}
 	return rows[0], nil
 }
 
-// findRow looks for a row number in the account, or in all of them.
-func findRow(ctx context.Context, e *engine, account conversions.AccountID, id conversions.RowID) (conversions.Row, error) {
+func rowByNumber(ctx context.Context, e *engine, account conversions.AccountID, id conversions.RowID) (conversions.Row, error) {
 	accounts := []conversions.AccountID{account}
 	if account == "" {
 		var err error

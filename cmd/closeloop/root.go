@@ -34,8 +34,8 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.logFormat, "log-format", "text", "format of log lines: text or json")
 	flags.StringVar(&a.logLevel, "log-level", "info", "least level of log lines: debug, info, warn or error")
 	root.AddCommand(
-		serveCommand(a), runCommand(a), resolveCommand(a), replayCommand(a), accountCommand(a), demoCommand(a), sandboxCommand(a), configCommand(a), versionCommand(a),
-		exitCodesTopic(),
+		serveCommand(a), runCommand(a), resolveCommand(a), replayCommand(a), accountCommand(a),
+		demoCommand(a), sandboxCommand(a), configCommand(a), versionCommand(a), exitCodesTopic(),
 	)
 	addReports(root, a)
 	return root

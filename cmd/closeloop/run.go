@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,8 +31,8 @@ func runCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if format != "table" && format != "json" {
-				return usage(fmt.Errorf("unknown format %q", format), cmd)
+			if err := oneOf("format", format, tableOrJSON()); err != nil {
+				return err
 			}
 			return a.run(cmd.Context(), cfg, conversions.AccountID(account), dry, format)
 		},
@@ -40,6 +40,8 @@ func runCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&account, "account", "", "run this account only")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "let Google check the rows and change nothing")
 	cmd.Flags().StringVar(&format, "format", "table", "table or json")
+	complete(cmd, "format", tableOrJSON())
+	completeAccounts(a, cmd)
 	return cmd
 }
 
@@ -66,7 +68,7 @@ func (a *app) run(ctx context.Context, cfg *config.Config, only conversions.Acco
 	for _, account := range accounts {
 		report, err := e.RunNow(ctx, account, dry)
 		if err != nil {
-			return fmt.Errorf("run %s: %w", account, err)
+			return failedFor(account, "run "+string(account), err)
 		}
 		reports = append(reports, report)
 	}
@@ -102,10 +104,8 @@ func texts[T ~string](all []T) []string {
 // were due.
 func (a *app) printReports(reports []scheduler.Report, format string) error {
 	if format == "json" {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(reports); err != nil {
-			return fmt.Errorf("print report: %w", err)
+		if err := printJSON(a.stdout, reports); err != nil {
+			return err
 		}
 	}
 	var unsent []string
@@ -155,6 +155,6 @@ func printReport(w io.Writer, r scheduler.Report) {
 			r.Unanswered, r.SendAgain.Format("15:04:05"))
 	}
 	for _, p := range r.Paused {
-		fmt.Fprintf(w, "  paused: %s %s\n  tried again %s\n", p.Answer.Sentence, p.Answer.Hint, p.ProbeAt.Format("2006-01-02 15:04 -07:00"))
+		fmt.Fprintf(w, "  %s is paused: %s\n", target(r.Account, p.Action), pausedText(p, time.Local))
 	}
 }
