@@ -14,10 +14,10 @@ func fix() conversions.Answer {
 	return conversions.Answer{Verdict: conversions.FixBatch, Code: "ConversionUploadError.DUPLICATE_ORDER_ID"}
 }
 
-// spoils fails the whole call as long as a bad row is in it.
+// spoils fails the whole upload as long as a bad row is in it.
 func spoils(bad func(conversions.Item) bool, lone conversions.Answer) func(int, conversions.Batch) conversions.Reply {
 	return func(n int, b conversions.Batch) conversions.Reply {
-		if !slices.ContainsFunc(b.Items, bad) {
+		if b.Items[0].Op != conversions.OpUpload || !slices.ContainsFunc(b.Items, bad) {
 			return done(n, b)
 		}
 		if len(b.Items) > 1 {
@@ -43,7 +43,7 @@ func TestWholeRequestIsSplitUntilTheBadRowIsAlone(t *testing.T) {
 	}{
 		{"the batch's fault to the last", fix(), "refused refused_by_google"},
 		{"refused", conversions.Answer{Verdict: conversions.Refused, Code: "X.Y"}, "refused refused_by_google"},
-		{"there already", conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID}, "change_due"},
+		{"there already", conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID}, "done"},
 	}
 	for _, tt := range tests {
 		for _, mode := range []conversions.Mode{conversions.ModeLive, conversions.ModeTest} {
@@ -73,6 +73,10 @@ func TestWholeRequestIsSplitUntilTheBadRowIsAlone(t *testing.T) {
 				r.run(google)
 				if n := len(google.made()); n != calls {
 					t.Errorf("%d further calls a day later, want none", n-calls)
+				}
+				if last := google.made()[calls-1].batch; mode == conversions.ModeLive && tt.lone.Verdict == conversions.AlreadyThere &&
+					(len(last.Items) != 2 || last.Items[0].Op != conversions.OpRestate) {
+					t.Errorf("last call %+v, want restatements of both, whose value is unknown", last)
 				}
 			})
 		}

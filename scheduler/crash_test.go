@@ -200,7 +200,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 		}},
 		{"requests that are split", func(t *testing.T, _ *rig, box *sandbox.Server, _ scheduler.Destination) {
 			t.Helper()
-			const duplicateOrder = 14 // ConversionUploadErrorEnum.DUPLICATE_ORDER_ID, Google Ads API v25
+			const duplicateOrder = 16 // ConversionUploadErrorEnum.DUPLICATE_ORDER_ID, Google Ads API v25
 			if err := box.Fault(sandbox.Fault{Kind: sandbox.FaultError, Family: "conversion_upload_error", Number: duplicateOrder}); err != nil {
 				t.Fatalf("fault: %v", err)
 			}

@@ -105,17 +105,8 @@ func (m *memory) Decide(_ context.Context, _ conversions.Lease, ds []conversions
 	return nil
 }
 
-// Refold is the first thing a run does.
-func (m *memory) Refold(context.Context, conversions.Lease, string) (int, error) {
-	m.mu.Lock()
-	m.runs = append(m.runs, time.Now())
-	f := m.onRun
-	m.mu.Unlock()
-	if f != nil {
-		f()
-	}
-	return 0, nil
-}
+// Refold is asked for at the start of a process and of every run.
+func (*memory) Refold(context.Context, conversions.Lease, string) (int, error) { return 0, nil }
 
 func (m *memory) Due(_ context.Context, _ conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
 	m.mu.Lock()
@@ -194,7 +185,15 @@ func (m *memory) Settle(_ context.Context, l conversions.Lease, s conversions.Se
 
 func (*memory) Record(context.Context, conversions.Lease, []conversions.Entry) error { return nil }
 
-func (*memory) Pauses(context.Context, conversions.AccountID) ([]conversions.Paused, error) {
+// Pauses is what only a run asks for, once.
+func (m *memory) Pauses(context.Context, conversions.AccountID) ([]conversions.Paused, error) {
+	m.mu.Lock()
+	m.runs = append(m.runs, time.Now())
+	f := m.onRun
+	m.mu.Unlock()
+	if f != nil {
+		f()
+	}
 	return nil, nil
 }
 

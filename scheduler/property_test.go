@@ -3,7 +3,6 @@ package scheduler_test
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
 	"slices"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"closeloop/conversions"
 	"closeloop/googleads"
 	"closeloop/sandbox"
+	"closeloop/scheduler"
 )
 
 // TestMain makes rapid check fewer courses than its hundred, unless the command
@@ -22,56 +22,22 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	asked := false
 	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
-	if !asked {
-		if err := flag.Set("rapid.checks", "30"); err != nil {
+	bounds := map[string]string{"rapid.steps": "70", "rapid.checks": "30"}
+	if asked {
+		delete(bounds, "rapid.checks")
+	}
+	for name, value := range bounds {
+		if err := flag.Set(name, value); err != nil {
 			panic(err)
 		}
 	}
 	os.Exit(m.Run())
 }
 
-// story is what the test itself knows of one lead: a second, much shorter
-// account of product rules, written without conversions.Fold.
-type story struct {
-	lead   conversions.LeadID
-	click  string
-	stages map[conversions.Stage]*chapter
-	amount conversions.Cents // the last one that came with a stage; 0 for none
-	tags   []string          // all of them, for the report of a failure
-}
-
-type chapter struct {
-	ever, present bool
-	worth         conversions.Cents
-	values        []string // every value it ever had
-}
-
-func (s *story) tagged(outcome conversions.Outcome, cents conversions.Cents) {
-	s.tags = append(s.tags, fmt.Sprintf("%s %d", outcome, cents))
-	if cents > 0 && (outcome == conversions.OutcomeBooked || outcome == conversions.OutcomeQuoted) {
-		s.amount = cents
-	}
-	b, q := s.stages[conversions.StageBooked], s.stages[conversions.StageQuoted]
-	switch outcome {
-	case conversions.OutcomeBooked:
-		b.is(s.amount)
-	case conversions.OutcomeQuoted:
-		q.is((s.amount*2 + 5) / 10)
-		b.present = false
-	case conversions.OutcomeSpam:
-		b.present, q.present = false, false
-	case conversions.OutcomeNotInterested:
-		b.present = false
-	default:
-	}
-}
-
-func (c *chapter) is(worth conversions.Cents) {
-	c.ever, c.present, c.worth = true, true, worth
-	c.values = append(c.values, money(worth))
-}
-
-func money(c conversions.Cents) string { return fmt.Sprintf("%d.%02d USD", c/100, c%100) }
+// longest is how long a course may last before it comes to rest: so that
+// nothing in it is too old to be sent or adjusted, which tests of their own
+// show.
+const longest = 35 * day
 
 // universe is one random course of events.
 type universe struct {
@@ -79,28 +45,82 @@ type universe struct {
 	box    *sandbox.Server
 	google *googleads.Client
 	leads  []*story
+	events []conversions.Event
+	// ignores: Google takes adjustments of what is retracted, without effect.
+	ignores bool
 }
 
+// event is a tag, which may come long after it was set.
 func (u *universe) event(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "later") {
 		u.clock.advance(time.Second)
 	}
-	s := u.leads[rapid.IntRange(0, len(u.leads)-1).Draw(rt, "lead")]
-	outcome := rapid.SampledFrom([]conversions.Outcome{
-		conversions.OutcomeBooked, conversions.OutcomeBooked, conversions.OutcomeQuoted, conversions.OutcomeSpam,
-		conversions.OutcomeNotInterested, conversions.OutcomeFollowUp,
+	s := u.lead(rt)
+	now := u.clock.now()
+	t := tag{at: now, received: now}
+	t.outcome = rapid.SampledFrom([]conversions.Outcome{
+		conversions.OutcomeBooked, conversions.OutcomeBooked, conversions.OutcomeBooked, conversions.OutcomeQuoted,
+		conversions.OutcomeSpam, conversions.OutcomeWrongNumber, conversions.OutcomeNotInterested, conversions.OutcomeFollowUp,
 	}).Draw(rt, "outcome")
-	cents := rapid.SampledFrom([]conversions.Cents{0, 100, 103, 250_000}).Draw(rt, "cents")
-	if cents > 0 {
-		u.happens(s.lead, outcome, worth(cents))
-	} else {
-		u.happens(s.lead, outcome)
+	t.cents = rapid.SampledFrom([]conversions.Cents{0, 100, 103, 250_000}).Draw(rt, "cents")
+	late := rapid.SampledFrom([]time.Duration{0, 0, 0, time.Minute, 2 * time.Hour, 20 * time.Hour, 50 * time.Hour}).Draw(rt, "late")
+	if t.at = now.Add(-late); t.at.Before(start()) {
+		t.at = start()
 	}
-	s.tagged(outcome, cents)
+	s.tags = append(s.tags, t)
+	u.comes(s.lead, t.outcome, func(e *conversions.Event) {
+		e.At = t.at
+		if t.cents > 0 {
+			e.Amounts.Actual = &t.cents
+		}
+	})
+}
+
+// comes stores an event that can come again.
+func (u *universe) comes(l conversions.LeadID, o conversions.Outcome, changes ...change) {
+	e := u.rig.event(l, o, changes...)
+	u.events = append(u.events, e)
+	u.append(e)
+}
+
+// again is a delivery that comes a second time.
+func (u *universe) again(rt *rapid.T) {
+	e := rapid.SampledFrom(u.events).Draw(rt, "event")
+	e.Received = u.clock.now()
+	u.append(e)
+}
+
+func (u *universe) lead(rt *rapid.T) *story {
+	return u.leads[rapid.SampledFrom([]int{0, 0, 0, 1, 2, 3}).Draw(rt, "lead")]
+}
+
+// rare is what happens now and then.
+func (u *universe) rare(rt *rapid.T) {
+	rapid.SampledFrom([]func(*rapid.T){u.again, u.replays, u.reveal, u.actionFault}).Draw(rt, "rare")(rt)
+}
+
+// reveal brings the click that Google knows to a lead that had none, or
+// another.
+func (u *universe) reveal(rt *rapid.T) {
+	if s := u.lead(rt); !s.revealed {
+		u.reveals(s)
+	}
+}
+
+func (u *universe) reveals(s *story) {
+	s.revealed = true
+	u.comes(s.lead, "", click(s.click), func(e *conversions.Event) {
+		e.Kind, e.Person.Clicks[0].Place = conversions.KindClickSet, conversions.PlacePerson
+	})
 }
 
 func (u *universe) wait(rt *rapid.T) {
-	u.clock.advance(rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 3 * time.Hour, 8 * time.Hour}).Draw(rt, "wait"))
+	d := rapid.SampledFrom([]time.Duration{
+		time.Minute, time.Hour, 8 * time.Hour, 8 * time.Hour, 26 * time.Hour, 26 * time.Hour, 3 * day,
+	}).Draw(rt, "wait")
+	if u.clock.now().Add(d).Before(start().Add(longest)) {
+		u.clock.advance(d)
+	}
 }
 
 func (u *universe) fault(rt *rapid.T) {
@@ -112,120 +132,229 @@ func (u *universe) fault(rt *rapid.T) {
 		{Kind: sandbox.FaultInternal, AfterWork: true},
 		{Kind: sandbox.FaultRowInternal, Rows: []int{0}},
 		{Kind: sandbox.FaultQuota},
+		{Kind: sandbox.FaultQuota, RetryDelay: sandbox.Duration(9 * time.Hour)},
 		{Kind: sandbox.FaultError, Family: "authorization_error", Number: 2},
-		{Kind: sandbox.FaultError, Family: "conversion_upload_error", Number: 14},
+		{Kind: sandbox.FaultError, Family: "not_allowlisted_error", Number: 2},
+		{Kind: sandbox.FaultRowError, Family: "not_allowlisted_error", Number: 2},
 	}).Draw(rt, "fault")
+	f.On = rapid.SampledFrom([]sandbox.FaultPlace{sandbox.OnUpload, sandbox.OnAdjust}).Draw(rt, "on")
+	u.befalls(rt, f)
+}
+
+// actionFault speaks of the conversion action: of the upload's or of the
+// adjustment's.
+func (u *universe) actionFault(rt *rapid.T) {
+	u.befalls(rt, rapid.SampledFrom([]sandbox.Fault{
+		{Kind: sandbox.FaultError, Family: "conversion_upload_error", Number: 53},
+		{Kind: sandbox.FaultRowError, Rows: []int{0}, Family: "conversion_upload_error", Number: 53},
+		{Kind: sandbox.FaultError, On: sandbox.OnAdjust, Family: "conversion_adjustment_upload_error", Number: 27},
+		{Kind: sandbox.FaultRowError, On: sandbox.OnAdjust, Rows: []int{0}, Family: "conversion_adjustment_upload_error", Number: 27},
+	}).Draw(rt, "fault"))
+}
+
+func (u *universe) befalls(rt *rapid.T, f sandbox.Fault) {
 	if err := u.box.Fault(f); err != nil {
 		rt.Fatalf("fault: %v", err)
 	}
 }
 
-// runs makes a run, in a process that may die at some step.
+// runs makes a run, in a process that may die at some step. It shares its
+// second with no event.
 func (u *universe) runs(rt *rapid.T) {
+	u.inAProcess(rt, func(s *scheduler.Scheduler) { _, _ = s.RunNow(context.Background(), acme, false) })
+}
+
+// replays folds everything again: under the same rules that changes nothing.
+func (u *universe) replays(rt *rapid.T) {
+	u.inAProcess(rt, func(s *scheduler.Scheduler) {
+		_, _ = s.Replay(context.Background(), acme, conversions.ReplayQuery{}, true)
+	})
+}
+
+func (u *universe) inAProcess(rt *rapid.T, f func(*scheduler.Scheduler)) {
 	m := &mortal{
-		inner: u.store, dest: u.google, left: rapid.IntRange(0, 60).Draw(rt, "lives for"),
+		inner: u.store, dest: u.google, left: rapid.IntRange(0, 120).Draw(rt, "lives for"),
 		after: rapid.Bool().Draw(rt, "dies after its step"),
 	}
 	cfg := u.config(m)
 	cfg.Store = m
-	_, _ = newScheduler(cfg).RunNow(context.Background(), acme, false) // dead processes report errors
+	u.clock.advance(time.Second)
+	f(newScheduler(cfg)) // dead processes report errors
+	u.clock.advance(time.Second)
 	if m.died() {
 		u.clock.advance(conversions.LeaseTTL) // nobody gave the lease back
 	}
 }
 
-// rests lets everything come to rest.
+// rests lets everything come to rest: faults end, clicks come but for one lead,
+// a person looks after what needs one.
 func (u *universe) rests(rt *rapid.T) {
 	u.box.ClearFaults()
-	for range 5 {
-		u.clock.advance(7 * time.Hour)
-		if _, err := u.scheduler(u.google).RunNow(context.Background(), acme, false); err != nil {
+	for _, s := range u.leads {
+		if !s.revealed && !s.lost {
+			u.reveals(s)
+		}
+	}
+	for _, d := range []time.Duration{
+		2 * time.Hour, 7 * time.Hour, 8 * time.Hour, 8 * time.Hour, day, day, day, day, day, 8 * time.Hour,
+	} {
+		u.clock.advance(d)
+		s := u.scheduler(u.google)
+		report, err := s.RunNow(context.Background(), acme, false)
+		if err != nil {
 			rt.Fatalf("RunNow: %v", err)
+		}
+		rt.Logf("%s: %d rows, %v, %v, paused %v", u.clock.now(), report.Rows, report.Answers, report.Codes, report.Paused)
+		u.looksAfter(rt, s)
+	}
+}
+
+func (u *universe) looksAfter(rt *rapid.T, s *scheduler.Scheduler) {
+	for _, row := range u.rows() {
+		if row.State != conversions.StatePerson {
+			continue
+		}
+		if _, err := s.Resolve(context.Background(), acme, row.ID, scheduler.ResolveRetry, "a person", "looks fine"); err != nil {
+			rt.Fatalf("Resolve: %v", err)
 		}
 	}
 }
 
 func (u *universe) check(rt *rapid.T) {
-	counted := map[string]string{}
+	box := map[string]sandbox.Conversion{}
 	for _, c := range u.box.Conversions() {
-		if _, twice := counted[c.OrderID]; twice {
-			rt.Errorf("order id %s is counted twice", c.OrderID)
+		if _, twice := box[c.OrderID]; twice {
+			rt.Errorf("order id %s is held twice", c.OrderID)
 		}
-		counted[c.OrderID] = fmt.Sprintf("%.2f %s", c.Value, c.Currency)
+		box[c.OrderID] = c
 	}
 	if n := len(u.unanswered()); n != 0 {
 		rt.Errorf("%d batches are unanswered", n)
 	}
-	rows := u.rows()
 	for _, s := range u.leads {
-		for stage, c := range s.stages {
-			row, stands := rows[string(s.lead)+" "+string(stage)]
-			if stands != c.ever {
-				rt.Errorf("%s %s: has a row %t, was tagged %t", s.lead, stage, stands, c.ever)
-			}
-			value, isThere := counted[row.OrderID]
-			delete(counted, row.OrderID)
-			c.check(rt, row, value, isThere, u.ambiguous(row))
-			if rt.Failed() {
-				rt.Fatalf("the tags of %s: %q", s.lead, s.tags)
-			}
+		excused := u.excused(s)
+		for _, stage := range conversions.Stages() {
+			s.check(rt, stage, box, u.clock.now(), excused)
+		}
+		if !excused {
+			u.checkRows(rt, s)
+		}
+		if rt.Failed() {
+			u.tell(rt, s)
+			rt.FailNow()
 		}
 	}
-	if len(counted) > 0 {
-		rt.Errorf("Google counts %v, which nobody wanted", counted)
+	if len(box) > 0 {
+		rt.Errorf("Google holds %v, which nobody wanted", box)
 	}
+	u.checkLedger(rt)
 }
 
-// ambiguous reports whether two manifests of the row with different values went
-// unanswered before Google said that it has one of them. Which one cannot be
-// known; the earliest is taken, as often wrongly as not.
-func (u *universe) ambiguous(row conversions.Row) bool {
-	open := map[conversions.Amount]bool{}
+// excused reports two known gaps. A row whose manifest went unanswered keeps
+// the click it was sent with until it is answered, so that a click that came
+// meanwhile is not tried when it is refused. And with a Google that takes
+// adjustments of retracted conversions without effect, a conversion that was
+// wanted again before its retraction was answered is restated in vain.
+func (u *universe) excused(s *story) bool {
+	rows := map[conversions.RowID]conversions.Row{}
+	for _, row := range u.rows() {
+		if row.Key.Lead == s.lead {
+			rows[row.ID] = row
+		}
+	}
 	for _, e := range u.ledger() {
-		switch {
-		case e.Row != row.ID, e.Item == nil:
-		case e.Kind == conversions.EntryUnanswered:
-			open[e.Item.Value] = true
-		case e.Answer.Verdict == conversions.AlreadyThere && e.Resent:
-			open[e.Item.Value] = true
-			return len(open) > 1
+		row, is := rows[e.Row]
+		if !is || e.Kind != conversions.EntryUnanswered {
+			continue
+		}
+		refused := e.Item.Op == conversions.OpUpload && row.State == conversions.StateRefused
+		ignored := e.Item.Op == conversions.OpRetract && row.Known.Status == conversions.KnownThere && u.ignores
+		if refused || ignored {
+			return true
 		}
 	}
 	return false
 }
 
-func (c *chapter) check(rt *rapid.T, row conversions.Row, value string, isThere, ambiguous bool) {
-	name, state := string(row.Key.Lead)+" "+string(row.Key.Stage), row.State
-	wanted := c.present && c.worth > 0
-	if isThere && !slices.Contains(c.values, value) {
-		rt.Errorf("%s: Google counts %s, it was only ever worth %v", name, value, c.values)
+// checkRows: the newest row of each stage says how it stands.
+func (u *universe) checkRows(rt *rapid.T, s *story) {
+	newest := map[conversions.Stage]conversions.Row{}
+	for _, row := range u.rows() {
+		if n, is := newest[row.Key.Stage]; row.Key.Lead == s.lead && (!is || row.Key.Generation > n.Key.Generation) {
+			newest[row.Key.Stage] = row
+		}
 	}
-	if ambiguous {
-		return
-	}
-	if row.Known.Status == conversions.KnownThere && value != money(row.Known.Value.Cents) {
-		rt.Errorf("%s: known as %v, Google counts %q", name, row.Known.Value, value)
-	}
-	want := conversions.StateSkipped
-	switch {
-	case !c.ever:
-		return
-	case wanted && !isThere:
-		rt.Errorf("%s: is worth %s and Google does not count it; state %s, last answer %+v", name, money(c.worth), state, row.Last)
-		return
-	case wanted && value == money(c.worth):
-		want = conversions.StateDone
-	case isThere, row.Known.Status == conversions.KnownUnanswered:
-		want = conversions.StateChangeDue
-	}
-	if state != want {
-		rt.Errorf("%s: state %s (%s), want %s; wanted %t, Google counts %q", name, state, row.Reason, want, wanted, value)
+	for _, stage := range conversions.Stages() {
+		row, stands := newest[stage]
+		if ever := s.by(stage, u.clock.now()).ever; stands != ever {
+			rt.Errorf("%s %s: has a row %t, was tagged %t", s.lead, stage, stands, ever)
+		}
+		counts := s.counts(stage, u.clock.now())
+		switch {
+		case !stands:
+		case counts != "":
+			if row.State != conversions.StateDone || money(row.Known.Value.Cents) != counts {
+				rt.Errorf("%s %s: is %s, known as %v, want done as %s", s.lead, stage, row.State, row.Known.Value, counts)
+			}
+		case !slices.Contains(resting(s.revealed), row.State):
+			rt.Errorf("%s %s: is %s, want any of %v", s.lead, stage, row.State, resting(s.revealed))
+		}
 	}
 }
 
+// resting are the states of what Google is not to count.
+func resting(revealed bool) []conversions.State {
+	states := []conversions.State{conversions.StateSkipped, conversions.StateRetracted}
+	if !revealed {
+		states = append(states, conversions.StateRefused, conversions.StateWaiting)
+	}
+	return states
+}
+
+// tell prints the course of one lead.
+func (u *universe) tell(rt *rapid.T, s *story) {
+	for _, t := range s.tags {
+		rt.Logf("%s tagged %s %d at %s, received %s", s.lead, t.outcome, t.cents, t.at, t.received)
+	}
+	rows := map[conversions.RowID]bool{}
+	for _, row := range u.rows() {
+		rows[row.ID] = row.Key.Lead == s.lead
+	}
+	for _, e := range u.ledger() {
+		if rows[e.Row] {
+			rt.Logf("%s", told(e))
+		}
+	}
+}
+
+// setting are the sandbox's unproven behaviours, switched either way.
+func setting(rt *rapid.T) sandbox.Unproven {
+	toss := func(name string) bool { return rapid.Bool().Draw(rt, name) }
+	u := sandbox.Unproven{
+		RecentConversion: rapid.SampledFrom([]sandbox.RecentPolicy{
+			sandbox.RecentAccept, sandbox.RecentRefuse, sandbox.RecentHidden,
+		}).Draw(rt, "recent conversion"),
+		IgnoreRetracted: toss("ignore retracted"), IgnoreRepeated: toss("ignore repeated"),
+		BothDuplicateErrors: toss("both duplicate errors"), OCIBlockPerRow: toss("block per row"),
+		OCIBlockAdjustments: toss("block adjustments"), UnknownIsClickNotFound: toss("unknown is click not found"),
+		DamagedIsNotFound: toss("damaged is not found"),
+	}
+	if toss("duplicates fail the request") {
+		u.WholeRequest = []int32{15, 23} // ORDER_ID_ALREADY_IN_USE, CLICK_CONVERSION_ALREADY_EXISTS
+	}
+	if toss("repeated adjustments fail the request") {
+		u.WholeAdjustRequest = []int32{4, 8, 13} // ALREADY_RETRACTED, MORE_RECENT_RESTATEMENT_FOUND, RESTATEMENT_ALREADY_EXISTS
+	}
+	if toss("a quota") {
+		u.OperationsPerDay, u.OperationsPerRow = 12, toss("of rows")
+	}
+	return u
+}
+
 // Whatever happens, in whatever order, and wherever the process dies: in the
-// end Google counts what is wanted, once, with a value it had, and the rows
-// say so.
+// end Google counts what is wanted, once and with the value it has now, what
+// was taken back is retracted a day later and not before, the rows say so, and
+// the ledger rebuilds them.
 func TestWhateverHappens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -236,38 +365,39 @@ func TestWhateverHappens(t *testing.T) {
 		c := &courseTB{TB: t}
 		defer c.end()
 		u := &universe{rig: newRigIn(c, dir)}
-		u.box, u.google = google(c, u.clock.now, func(cfg *sandbox.Config) { cfg.AnyClick = false })
-		for i := range 3 {
-			s := &story{lead: lead(i), click: clickID(i / 2), stages: map[conversions.Stage]*chapter{}} // two share a click
-			for _, stage := range conversions.Stages() {
-				s.stages[stage] = &chapter{}
-			}
-			u.leads = append(u.leads, s)
-			u.happens(s.lead, "", click(s.click))
-			if err := u.box.AddClick(sandbox.Click{Kind: sandbox.GCLID, ID: s.click, Customer: customer, Time: start().Add(-time.Minute)}); err != nil {
-				rt.Fatalf("add click: %v", err)
-			}
-		}
+		unproven := setting(rt)
+		u.box, u.google = google(c, u.clock.now, func(cfg *sandbox.Config) { cfg.AnyClick, cfg.Unproven = false, unproven })
+		u.ignores = unproven.IgnoreRetracted
+		u.begins(rt)
 		rt.Repeat(map[string]func(*rapid.T){
-			"event": u.event, "event again": u.event, "wait": u.wait, "fault": u.fault, "run": u.runs, "run again": u.runs,
+			"event": u.event, "event 2": u.event, "wait": u.wait, "wait 2": u.wait, "wait 3": u.wait,
+			"run": u.runs, "run 2": u.runs, "run 3": u.runs, "fault": u.fault, "rare": u.rare,
 		})
 		u.rests(rt)
 		u.check(rt)
 	})
 }
 
-// courseTB ends what one course of events began when the course ends, not the
-// whole test.
-type courseTB struct {
-	testing.TB
-	cleanups []func()
-}
-
-// Cleanup implements testing.TB.
-func (c *courseTB) Cleanup(f func()) { c.cleanups = append(c.cleanups, f) }
-
-func (c *courseTB) end() {
-	for _, f := range slices.Backward(c.cleanups) {
-		f()
+// begins calls: two that share a click, one whose click comes late or never,
+// and one that came with a click Google does not know.
+func (u *universe) begins(rt *rapid.T) {
+	for i, revealed := range []bool{true, true, false, false} {
+		s := &story{lead: lead(i), click: clickID(i / 2), revealed: revealed}
+		if i > 1 {
+			s.click, s.lost = clickID(i), rapid.Bool().Draw(rt, "stays without")
+		}
+		u.leads = append(u.leads, s)
+		switch i {
+		case 2:
+			u.comes(s.lead, "")
+		case 3:
+			u.comes(s.lead, "", click(clickID(1000)))
+		default:
+			u.comes(s.lead, "", click(s.click))
+		}
+		if err := u.box.AddClick(sandbox.Click{Kind: sandbox.GCLID, ID: s.click, Customer: customer, Time: start().Add(-time.Minute)}); err != nil {
+			rt.Fatalf("add click: %v", err)
+		}
 	}
 }
+

@@ -50,6 +50,7 @@ func rules() conversions.Rules {
 		Account: acme, Target: conversions.Target{API: conversions.APIGoogleAds, Customer: customer},
 		Mode: conversions.ModeLive, Currency: "USD", Consent: conversions.ConsentRuleGranted,
 		Hold: conversions.DefaultHold, Settle: conversions.DefaultSettle, ClickWait: conversions.DefaultClickWait,
+		WithdrawWait: conversions.DefaultWithdrawWait,
 		Stages: map[conversions.Stage]conversions.StageRules{
 			conversions.StageBooked: {Action: booked, Share: conversions.Whole},
 			conversions.StageQuoted: {Action: quoted, Share: 2000},
@@ -402,4 +403,12 @@ func lost(b conversions.Batch) conversions.Reply {
 
 func done(_ int, b conversions.Batch) conversions.Reply {
 	return all(b, conversions.Answer{Verdict: conversions.Done})
+}
+
+// there has every upload already, by its order id, and takes adjustments.
+func there(n int, b conversions.Batch) conversions.Reply {
+	if b.Items[0].Op != conversions.OpUpload {
+		return done(n, b)
+	}
+	return all(b, conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID})
 }

@@ -164,20 +164,20 @@ func TestEventDuringTheCallIsNotLost(t *testing.T) {
 		later string // after everything came to rest
 		calls int
 	}{
-		{"another amount", cents(20_000), false, "change_due 100.00", "change_due 100.00", 1},
+		{"another amount", cents(20_000), false, "change_due 100.00", "done 200.00", 2},
 		{"the same amount", cents(10_000), false, "done 100.00", "done 100.00", 1},
 		{
 			"withdrawn", func(r *rig) { r.happens(lead(0), conversions.OutcomeSpam) },
 			false, "change_due withdrawn 100.00", "change_due withdrawn 100.00", 1,
 		},
-		{"another amount, answer lost", cents(20_000), true, "sending", "change_due 100.00", 2},
+		{"another amount, answer lost", cents(20_000), true, "sending", "done 200.00", 3},
 		{
 			"withdrawn, answer lost", func(r *rig) { r.happens(lead(0), conversions.OutcomeSpam) },
 			true, "sending withdrawn", "change_due withdrawn 100.00", 1,
 		},
 		{
 			"consent denied, answer lost", func(r *rig) { r.happens(lead(0), "", denied) },
-			true, "sending consent_denied", "change_due consent_denied 100.00", 1,
+			true, "sending consent_denied", "retracted consent_denied", 2,
 		},
 	}
 	for _, tt := range tests {
@@ -187,7 +187,7 @@ func TestEventDuringTheCallIsNotLost(t *testing.T) {
 			r.books(1)
 			google := r.script(func(n int, b conversions.Batch) conversions.Reply {
 				if n > 0 {
-					return all(b, conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID})
+					return there(n, b)
 				}
 				r.clock.advance(time.Second)
 				tt.event(r)
@@ -210,7 +210,7 @@ func TestEventDuringTheCallIsNotLost(t *testing.T) {
 				t.Errorf("%d calls, want %d", n, tt.calls)
 			}
 			for _, c := range google.made() {
-				if it := c.batch.Items[0]; it.Value != conversions.AmountOf(10_000) {
+				if it := c.batch.Items[0]; it.Op == conversions.OpUpload && it.Value != conversions.AmountOf(10_000) {
 					t.Errorf("sent %v, want the manifest's 100.00", it.Value)
 				}
 			}
@@ -246,9 +246,10 @@ func TestResendLeavesOutWhatIsNotWanted(t *testing.T) {
 		t.Errorf("erased row is known %q, want unanswered", got)
 	}
 	r.clock.advance(day)
-	if report := r.run(google); report.Batches != 0 || report.Unanswered != 0 {
-		t.Errorf("a day later %+v, want nothing left to send", report)
+	if report := r.run(google); report.Batches != 1 || report.Unanswered != 0 {
+		t.Errorf("a day later %+v, want the withdrawn row retracted", report)
 	}
+	diff(t, "a day later", r.states()["call-0000 booked"], "retracted withdrawn")
 }
 
 // What was erased before it was ever sent is not sent without its click.
@@ -357,7 +358,7 @@ func TestResendThatMustBeTriedAgain(t *testing.T) {
 					case n == 1:
 						return all(b, a)
 					default:
-						return all(b, conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID})
+						return there(n, b)
 					}
 				})
 				r.run(google)
@@ -368,7 +369,11 @@ func TestResendThatMustBeTriedAgain(t *testing.T) {
 					r.clock.advance(7 * time.Hour)
 					r.run(google)
 				}
-				diff(t, "state", r.states(), map[string]string{"call-0000 booked": "change_due 100.00"})
+				diff(t, "state", r.states(), map[string]string{"call-0000 booked": "done 200.00"})
+				last := google.made()[len(google.made())-1].batch.Items[0]
+				if last.Op != conversions.OpRestate || last.Value != conversions.AmountOf(20_000) {
+					t.Errorf("the last call was %s of %v, want a restatement of 200.00", last.Op, last.Value)
+				}
 			})
 		}
 	}
