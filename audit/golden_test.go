@@ -114,6 +114,7 @@ func TestShow(t *testing.T) {
 		"show-story":           {acme, "story"},
 		"show-gone-again":      {acme, "gone-again"},
 		"show-google-waits":    {acme, "google-waits"},
+		"show-moved":           {acme, "moved"},
 		"show-others":          {acme, "taken-by-others"},
 		"show-wbraid":          {acme, "wbraid"},
 		"show-unknown-there":   {acme, "unknown-there"},

@@ -22,6 +22,13 @@ func refused() conversions.Answer {
 	}
 }
 
+func foreign() conversions.Answer {
+	return conversions.Answer{
+		Verdict: conversions.AlreadyThere, By: conversions.ByClickTime, Code: "ConversionUploadError.CLICK_CONVERSION_ALREADY_EXISTS",
+		Sentence: "A conversion of this click at this time is there already.",
+	}
+}
+
 // filled is a world with a row in every state.
 func filled(w *world) *world {
 	w.Helper()
@@ -58,14 +65,10 @@ func (w *world) answered() {
 		Verdict: conversions.Refused, Unmatched: true, Code: "ConversionUploadError.CLICK_NOT_FOUND",
 		Sentence: "Google found no click with this id.", Hint: "Check that the CRM keeps the click id whole.",
 	})
-	foreign := conversions.Answer{
-		Verdict: conversions.AlreadyThere, By: conversions.ByClickTime, Code: "ConversionUploadError.CLICK_CONVERSION_ALREADY_EXISTS",
-		Sentence: "A conversion of this click at this time is there already.",
-	}
 	w.take(w.tag(acme, "foreign", "booked", 70_00, 20*time.Hour))
-	w.answer(w.send(acme, "foreign"), foreign)
+	w.answer(w.send(acme, "foreign"), foreign())
 	w.now = w.now.Add(time.Hour)
-	w.answer(w.send(acme, "foreign"), foreign)
+	w.answer(w.send(acme, "foreign"), foreign())
 }
 
 // changed are rows that Google holds otherwise than is wanted since.

@@ -149,6 +149,27 @@ func (l *loop) tellsTheStory(t *testing.T) {
 	l.does(t, exitOK, fmt.Sprintf("audit show %d", rows[0].ID), `retracted before +1`, `decided +upload booked with 2800\.00 USD`, `answered +done, for 2800\.00 USD`)
 }
 
+// A retraction is final, so it waits a day; the outcome that comes back
+// meanwhile is the same conversion as before.
+func TestRetractionWaitsAndIsCancelled(t *testing.T) {
+	t.Parallel()
+	l := newQuickLoop(t)
+	l.edit(t, "    withdraw_wait: 0s", "    withdraw_wait: 24h")
+	_, url := l.serve(t)
+	post(t, http.DefaultClient, url, tagged(1, 0, "booked", 2500_00, sampleID(1)))
+	l.does(t, exitOK, "run", `done +1`)
+	post(t, http.DefaultClient, url, tagged(1, 1, "spam", 0, sampleID(1)))
+	l.does(t, exitOK, "run", `rows 0,`)
+	l.does(t, exitOK, "audit show 1", `state +change_due`, `operation +retract`,
+		`why +Google holds 2500\.00 USD, but a later tag took the outcome back \(spam\)\. It will be retracted at the earliest .*, unless the outcome comes back before\.`)
+	post(t, http.DefaultClient, url, tagged(1, 2, "booked", 2500_00, sampleID(1)))
+	l.does(t, exitOK, "run", `rows 0,`)
+	l.does(t, exitOK, "audit show 1", `state +done`, `decided +wanted as Google holds it: 2500\.00 USD`)
+	if got := l.holds(t); got != "1001 2500.00" {
+		t.Errorf("Google holds %s, want the booking untouched", got)
+	}
+}
+
 func TestResolveRetryAndGiveUp(t *testing.T) {
 	t.Parallel()
 	l := newQuickLoop(t)
