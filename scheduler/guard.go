@@ -37,26 +37,35 @@ func (c *cycle) holdWithdrawals(ctx context.Context) error {
 	return c.record(ctx, holds)
 }
 
-// suspects pauses the account when most of the last answers say that the
-// clicks belong to somebody else or came after the conversions: then not the
-// rows are wrong but the account's customer or zone. The refusals among them
-// are taken back.
+// suspects pauses the account when most of the last answers, and most of these,
+// say that the clicks belong to somebody else or came after the conversions:
+// then not the rows are wrong but the account's customer or zone. The refusals
+// among them are taken back. A probe that is refused so stays refused until
+// another goes well, so that the next one tries another row.
 func (c *cycle) suspects(ctx context.Context, reply conversions.Reply, now time.Time) error {
-	if !anySuspect(reply) {
+	if p := c.pauseOf(""); p != nil && p.Answer.Code == massRefusal().Code {
+		switch {
+		case reply.Call != nil:
+			return nil
+		case mostlySuspect(reply.Answers):
+			c.stop = true
+			return c.pauseFor(ctx, "", massRefusal(), now)
+		default:
+			return c.putBack(ctx, now)
+		}
+	}
+	if !mostlySuspect(reply.Answers) {
 		return nil
 	}
 	last, err := c.s.cfg.Store.LastAnswers(ctx, c.a.id, conversions.SuspectAnswers)
 	if err != nil {
 		return fmt.Errorf("read last answers: %w", err)
 	}
-	suspect := 0
-	for _, e := range last {
-		if e.Answer.Suspect {
-			suspect++
-		}
+	answers := make([]conversions.Answer, len(last))
+	for i, e := range last {
+		answers[i] = *e.Answer
 	}
-	least := int(conversions.SuspectShare.Of(conversions.SuspectAnswers))
-	if len(last) < conversions.SuspectAnswers || suspect < least {
+	if len(last) < conversions.SuspectAnswers || !mostlySuspect(answers) {
 		return nil
 	}
 	c.stop = true
@@ -66,13 +75,16 @@ func (c *cycle) suspects(ctx context.Context, reply conversions.Reply, now time.
 	return c.pauseFor(ctx, "", massRefusal(), now)
 }
 
-func anySuspect(reply conversions.Reply) bool {
-	for _, a := range reply.Answers {
+// mostlySuspect reports whether at least SuspectShare of the answers are
+// suspect, and any is.
+func mostlySuspect(answers []conversions.Answer) bool {
+	n := 0
+	for _, a := range answers {
 		if a.Suspect {
-			return true
+			n++
 		}
 	}
-	return false
+	return n > 0 && n >= int(conversions.SuspectShare.Of(conversions.Cents(len(answers))))
 }
 
 func massRefusal() conversions.Answer {

@@ -47,8 +47,8 @@ func (c *cycle) pauseFor(ctx context.Context, action string, answer conversions.
 		return nil
 	}
 	if known := c.pauseOf(action); known != nil {
-		if known.Since.Equal(now) {
-			return nil // said by another row of the same answer
+		if known.Since.Equal(now) || byHand(*known) {
+			return nil // said by another row of the same answer, or by a person
 		}
 		p.Since = known.Since
 	}
@@ -59,10 +59,13 @@ func (c *cycle) pauseFor(ctx context.Context, action string, answer conversions.
 	return nil
 }
 
+// byHand reports whether a person paused, so that only a person resumes.
+func byHand(p conversions.Paused) bool { return p.ProbeAt.Equal(never()) }
+
 // resume ends pauses whose probe got another answer than a pause.
 func (c *cycle) resume(ctx context.Context, fine map[string]bool, now time.Time) error {
 	for _, p := range slices.Clone(c.paused) {
-		if p.Since.Equal(now) || (p.Action != "" && !fine[p.Action]) || len(fine) == 0 {
+		if byHand(p) || p.Since.Equal(now) || (p.Action != "" && !fine[p.Action]) || len(fine) == 0 {
 			continue
 		}
 		if p.Action == "" && c.stop {

@@ -400,4 +400,3 @@ func (u *universe) begins(rt *rapid.T) {
 		}
 	}
 }
-

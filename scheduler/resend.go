@@ -174,6 +174,9 @@ func (c *cycle) settleResent(ctx context.Context, b conversions.Batch, rows []co
 	if err := c.s.cfg.Store.Settle(ctx, c.a.keeper.current(), s); err != nil {
 		return fmt.Errorf("settle resent batch: %w", err)
 	}
+	if err := c.suspects(ctx, reply, now); err != nil {
+		return err
+	}
 	return c.pauses(ctx, b, reply, now)
 }
 

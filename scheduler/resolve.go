@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"closeloop/conversions"
@@ -29,19 +30,30 @@ func Resolutions() []Resolution { return []Resolution{ResolveRetry, ResolveAppro
 // would change anything.
 var ErrNothingToResolve = errors.New("nothing to resolve")
 
+// ErrInFlight says that a row was sent and not answered yet.
+var ErrInFlight = errors.New("row is in flight")
+
 // Resolve records a person's decision about a row, with who and why, and
-// returns the row as it then stands. A row in flight cannot be resolved:
-// conversions.ErrHeld, as while another process has the account.
+// returns the row as it then stands. It waits for a run under way. A row in
+// flight cannot be resolved: ErrInFlight. While another process has the
+// account: conversions.ErrHeld; for an unknown row: conversions.ErrNotFound.
 func (s *Scheduler) Resolve(ctx context.Context, id conversions.AccountID, row conversions.RowID, what Resolution, by, why string) (conversions.Row, error) {
 	a, ok := s.accounts[id]
 	if !ok {
 		return conversions.Row{}, fmt.Errorf("account %s: %w", id, ErrUnknownAccount)
 	}
+	a.run.Lock() // a run must not take the row up meanwhile
+	defer a.run.Unlock()
 	held, release, err := s.waitForLease(ctx, a)
 	if err != nil {
 		return conversions.Row{}, err
 	}
 	defer release()
+	a.fold.Lock() // nor an event change it
+	defer a.fold.Unlock()
+	if err := s.notInFlight(held, a, row); err != nil {
+		return conversions.Row{}, err
+	}
 	rows, err := s.cfg.Store.Rows(held, id, []conversions.RowID{row})
 	if err != nil {
 		return conversions.Row{}, fmt.Errorf("read row: %w", err)
@@ -57,6 +69,21 @@ func (s *Scheduler) Resolve(ctx context.Context, id conversions.AccountID, row c
 		return rows[0], fmt.Errorf("record decision: %w", err)
 	}
 	return rows[0].Apply(e), nil
+}
+
+// notInFlight gives an error for a row in a batch without an answer: the answer
+// decides what there is to resolve.
+func (s *Scheduler) notInFlight(ctx context.Context, a *account, row conversions.RowID) error {
+	batches, err := s.cfg.Store.Unanswered(ctx, a.id)
+	if err != nil {
+		return fmt.Errorf("read unanswered batches: %w", err)
+	}
+	for _, b := range batches {
+		if slices.ContainsFunc(b.Items, func(it conversions.Item) bool { return it.Row == row }) {
+			return fmt.Errorf("row %d: %w", row, ErrInFlight)
+		}
+	}
+	return nil
 }
 
 // entry is the ledger's word for a resolution.
