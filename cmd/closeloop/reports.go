@@ -73,7 +73,7 @@ func (f *reportFlags) register(cmd *cobra.Command, filters bool) {
 	flags.StringVar(&f.to, "to", "", "conversion time up to the end of this date, or before this time")
 	flags.StringVar(&f.lead, "lead", "", "only this lead (call session id)")
 	flags.StringVar(&f.gclid, "gclid", "", "only this click id (gclid, gbraid or wbraid)")
-	flags.IntVar(&f.limit, "limit", 0, "at most this many, newest first; 0 for all")
+	flags.IntVar(&f.limit, "limit", 0, "at most this many, from the top; 0 for all")
 	complete(cmd, "state", texts(conversions.States()))
 	complete(cmd, "stage", texts(conversions.Stages()))
 }
