@@ -102,6 +102,8 @@ func (a *app) resolve(ctx context.Context, e *engine, row conversions.Row, what 
 			err:  fmt.Errorf("row %d is %s: there is nothing to %s", row.ID, row.State, wordOf(what)),
 			hint: otherWay(row, what), code: exitFailed,
 		}
+	case errors.Is(err, scheduler.ErrInFlight): // a run took it up just now
+		return inFlight(row)
 	case err != nil:
 		return failedFor(row.Key.Account, "resolve", err)
 	}
@@ -165,12 +167,16 @@ func rowToDecide(ctx context.Context, e *engine, cfg *config.Config, subject, ac
 		}
 	}
 	if row.State == conversions.StateSending {
-		return row, &hinted{
-			err:  fmt.Errorf("row %d was sent and has no answer yet", row.ID),
-			hint: "closeloop run asks again for it; decide when its answer is there", code: exitFailed,
-		}
+		return row, inFlight(row)
 	}
 	return row, nil
+}
+
+func inFlight(row conversions.Row) error {
+	return &hinted{
+		err:  fmt.Errorf("row %d was sent and has no answer yet", row.ID),
+		hint: "closeloop run asks again for it; decide when its answer is there", code: exitFailed,
+	}
 }
 
 // findRow looks for a row in the account, or in all of them. It is as it is
