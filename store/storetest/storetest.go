@@ -61,6 +61,8 @@ func cases() map[string]func(*world) {
 		"one of many advances a plan":                  planAdvances,
 		"unfolded leads come oldest first and whole":   unfoldedOrder,
 		"an event between reading and deciding stays":  inboxNotLost,
+		"leads with odd names are told apart":          unfoldedNames,
+		"a lead never tagged is not to be folded":      untaggedRest,
 		"deciding creates and changes rows":            decides,
 		"a row is found by the click id wanted now":    clickFollows,
 		"entries of another account are refused":       foreignEntries,
