@@ -65,6 +65,7 @@ func cases() map[string]func(*world) {
 		"a lead never tagged is not to be folded":      untaggedRest,
 		"deciding creates and changes rows":            decides,
 		"a row is found by the click id wanted now":    clickFollows,
+		"a row is listed by the time wanted now":       timeFollows,
 		"entries of another account are refused":       foreignEntries,
 		"entries of one call build on each other":      recordsInTurn,
 		"refold asks once for what was never sent":     refolds,
