@@ -18,6 +18,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -77,6 +79,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each figure is measured; the median counts")
 	flags.DurationVar(&o.span, "span", 2*time.Second, "how long one round counts deliveries")
 	flags.DurationVar(&o.warm, "warm", 500*time.Millisecond, "how long it delivers before that")
+	flags.Func("connections", "connections to deliver over, with commas between (default 1,64,256)", func(text string) (err error) {
+		o.connections, err = numbers(text)
+		return err
+	})
 	flags.IntVar(&o.rows, "rows", 20_000, "how many rows one round uploads")
 	flags.StringVar(&o.only, "only", "", "ingest or upload: that part only, and no page is written")
 	flags.StringVar(&o.dir, "dir", "", "where databases are made (default the system's temporary folder); must be a real disk")
@@ -103,6 +109,19 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.out = ""
 	}
 	return o, o.validate()
+}
+
+// numbers reads a list with commas.
+func numbers(text string) ([]int, error) {
+	var all []int
+	for one := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(one)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%q is not a positive number", one)
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
 
 // quick is enough to see that nothing fails.

@@ -181,9 +181,9 @@ type timedStore struct {
 }
 
 // Due implements scheduler.Queue.
-func (s *timedStore) Due(ctx context.Context, a conversions.AccountID, now time.Time, limit int, without []string) ([]conversions.Row, error) {
+func (s *timedStore) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
 	defer since(time.Now(), &s.steps.claim)
-	return s.Store.Due(ctx, a, now, limit, without) //nolint:wrapcheck // passed through
+	return s.Store.Due(ctx, a, c) //nolint:wrapcheck // passed through
 }
 
 // Begin implements scheduler.Queue.

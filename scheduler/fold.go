@@ -17,23 +17,47 @@ const (
 	// leadsAtOnce is how many leads one transaction decides. Deliveries wait
 	// for it, so it is kept to some milliseconds.
 	leadsAtOnce = 200
+	// gatherFor is how long after a fold the next one waits for more leads:
+	// each costs a lease and three commits, however few it decides.
+	gatherFor = 200 * time.Millisecond
+	// restFactor is how many times its own duration the fold leaves to
+	// deliveries that keep coming while more leads wait than it decides at
+	// once.
+	restFactor = 3
 )
 
 // foldLoop folds the account's new events until ctx is done.
+//
+// A lone event is folded at once, events that follow each other within
+// gatherFor together. When deliveries take all there is, answering them comes
+// first: a sender that waits too long gives up, a lead to fold waits in the
+// inbox. So the fold takes a quarter of the time then, and falls behind if
+// that is not enough. It catches up as soon as they pause, and before a run:
+// cycle folds all there is without a rest. Between two portions the lease is
+// free for a run of another process.
 func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	fold := s.foldFirst
-	for {
-		err := s.recovered(func() error { return fold(ctx, a) })
+	for ctx.Err() == nil {
+		var p portion
+		err := s.recovered(func() (err error) { p, err = fold(ctx, a); return err })
 		if err == nil {
 			fold = s.foldAccount
 		} else if !errors.Is(err, conversions.ErrHeld) {
 			s.logFailure(ctx, a, "fold events", err)
 		}
+		if p.leads == leadsAtOnce { // there may be more
+			if taken(a.wake) {
+				_ = pause(ctx, min(restFactor*p.took, lookEvery)) // ctx is asked above
+			}
+			continue
+		}
+		if p.leads > 0 || err != nil {
+			_ = pause(ctx, gatherFor)
+		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-a.wake:
 		case <-ticker.C:
 		}
@@ -42,17 +66,16 @@ func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 
 // foldFirst is the first fold of a process: what was never sent is decided anew
 // if the rules have changed since the last one.
-func (s *Scheduler) foldFirst(ctx context.Context, a *account) error {
+func (s *Scheduler) foldFirst(ctx context.Context, a *account) (portion, error) {
 	held, release, err := a.keeper.hold(ctx)
 	if err != nil {
-		return err
+		return portion{}, err
 	}
 	defer release()
 	if err := s.refold(held, a); err != nil {
-		return err
+		return portion{}, err
 	}
-	_, err = s.foldHeld(held, a)
-	return err
+	return s.timedPortion(held, a)
 }
 
 // Fold decides the leads in the account's inbox now.
@@ -63,23 +86,46 @@ func (s *Scheduler) Fold(ctx context.Context, id conversions.AccountID) error {
 	})
 }
 
-// foldAccount decides every lead in the account's inbox. The lease is taken
+// taken reports whether a notice was waiting, and takes it.
+func taken(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// portion is what one transaction decided.
+type portion struct {
+	leads int
+	took  time.Duration
+}
+
+// foldAccount decides a portion of the account's inbox. The lease is taken
 // only if there is one.
-func (s *Scheduler) foldAccount(ctx context.Context, a *account) error {
+func (s *Scheduler) foldAccount(ctx context.Context, a *account) (portion, error) {
 	works, err := s.cfg.Store.Unfolded(ctx, a.id, 1)
 	if err != nil {
-		return fmt.Errorf("look into inbox: %w", err)
+		return portion{}, fmt.Errorf("look into inbox: %w", err)
 	}
 	if len(works) == 0 {
-		return nil
+		return portion{}, nil
 	}
 	held, release, err := a.keeper.hold(ctx)
 	if err != nil {
-		return err
+		return portion{}, err
 	}
 	defer release()
-	_, err = s.foldHeld(held, a)
-	return err
+	return s.timedPortion(held, a)
+}
+
+func (s *Scheduler) timedPortion(ctx context.Context, a *account) (portion, error) {
+	a.fold.Lock()
+	defer a.fold.Unlock()
+	begin := s.cfg.Now()
+	n, err := s.foldPortion(ctx, a)
+	return portion{n, s.cfg.Now().Sub(begin)}, err
 }
 
 // foldHeld empties the inbox under a lease that is held, and returns how many
@@ -88,30 +134,37 @@ func (s *Scheduler) foldAccount(ctx context.Context, a *account) error {
 func (s *Scheduler) foldHeld(ctx context.Context, a *account) (int, error) {
 	a.fold.Lock()
 	defer a.fold.Unlock()
-	for n := 0; ; {
-		works, err := s.cfg.Store.Unfolded(ctx, a.id, leadsAtOnce)
-		if err != nil {
-			return n, fmt.Errorf("read inbox: %w", err)
-		}
-		if len(works) == 0 {
-			return n, nil
-		}
-		rules, err := s.rules(ctx, a)
-		if err != nil {
-			return n, err
-		}
-		now := s.cfg.Now()
-		ds := make([]conversions.Decision, len(works))
-		for i, w := range works {
-			ds[i] = decide(w, rules, s.cfg.Match, now)
-		}
-		if err := s.cfg.Store.Decide(ctx, a.keeper.current(), ds); err != nil {
-			return n, fmt.Errorf("store decisions: %w", err)
-		}
-		if n += len(works); len(works) < leadsAtOnce {
-			return n, nil
+	for all := 0; ; {
+		n, err := s.foldPortion(ctx, a)
+		if all += n; err != nil || n < leadsAtOnce {
+			return all, err
 		}
 	}
+}
+
+// foldPortion decides the oldest leads in the inbox in one transaction. The
+// caller has the lease and the account's fold.
+func (s *Scheduler) foldPortion(ctx context.Context, a *account) (int, error) {
+	works, err := s.cfg.Store.Unfolded(ctx, a.id, leadsAtOnce)
+	if err != nil {
+		return 0, fmt.Errorf("read inbox: %w", err)
+	}
+	if len(works) == 0 {
+		return 0, nil
+	}
+	rules, err := s.rules(ctx, a)
+	if err != nil {
+		return 0, err
+	}
+	now := s.cfg.Now()
+	ds := make([]conversions.Decision, len(works))
+	for i, w := range works {
+		ds[i] = decide(w, rules, s.cfg.Match, now)
+	}
+	if err := s.cfg.Store.Decide(ctx, a.keeper.current(), ds); err != nil {
+		return 0, fmt.Errorf("store decisions: %w", err)
+	}
+	return len(works), nil
 }
 
 // decide folds one lead and compares what is wanted with its rows.

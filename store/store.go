@@ -40,8 +40,10 @@ type Ingest interface {
 	// durable. The same source and body as an earlier delivery, quarantined
 	// or not, is a duplicate: nothing is stored. The event's Seq is ignored;
 	// a Salt is chosen if Person is not zero. An event about a lead leaves a
-	// notice in the inbox of its account. Concurrent calls share a commit;
-	// none waits for others to come.
+	// notice in the inbox of its account if it has an Outcome or another event
+	// of the lead has: a lead that was never tagged has nothing to fold
+	// (conversions.Fold), and its first tag leaves a notice for the whole of
+	// it. Concurrent calls share a commit; none waits for others to come.
 	Append(ctx context.Context, e conversions.Event) (conversions.Receipt, error)
 	// Quarantine stores an unreadable delivery in the same way.
 	Quarantine(ctx context.Context, q conversions.Quarantined) (conversions.Receipt, error)

@@ -73,7 +73,7 @@ func eventsOf(ctx context.Context, q queryer, a conversions.AccountID, source st
 
 func readEvent(rows *sql.Rows) (conversions.Event, error) {
 	var e conversions.Event
-	var body, doc, person []byte
+	var body, doc, person sql.RawBytes
 	var received int64
 	if err := rows.Scan(&e.Seq, &e.Account, &e.Source, &body, &e.Lead, &e.Kind, &e.Outcome, &received, &doc, &person); err != nil {
 		return e, fmt.Errorf("scan event: %w", err)
@@ -92,12 +92,6 @@ func readEvent(rows *sql.Rows) (conversions.Event, error) {
 	full.Kind, full.Outcome, full.Received = e.Kind, e.Outcome, fromMicros(received)
 	copy(full.Body[:], body)
 	return full, nil
-}
-
-// rowsOf returns a lead's rows of every stage and generation.
-func rowsOf(ctx context.Context, q queryer, a conversions.AccountID, source string, lead conversions.LeadID) ([]conversions.Row, error) {
-	return collect(ctx, q, document[conversions.Row],
-		`SELECT doc FROM conversion WHERE account = ? AND source = ? AND lead = ? ORDER BY id`, string(a), source, string(lead))
 }
 
 // Decide implements store.Folding.

@@ -162,9 +162,14 @@ func (c *recorded) saveRow(ctx context.Context, t tx) error {
 	}
 	wanted, known := cents(r)
 	if !c.isNew {
-		_, err = t.exec(ctx, `UPDATE conversion SET at = ?, state = ?, reason = ?, known = ?, currency = ?,
-			wanted_cents = ?, known_cents = ?, doc = ? WHERE id = ?`, micros(r.Want.At), string(r.State), string(r.Reason),
-			string(r.Known.Status), r.Want.Currency, int64(wanted), int64(known), doc, int64(r.ID))
+		const others = `state = ?, reason = ?, known = ?, currency = ?, wanted_cents = ?, known_cents = ?, doc = ? WHERE id = ?`
+		text, args := `UPDATE conversion SET `+others, []any{
+			string(r.State), string(r.Reason), string(r.Known.Status), r.Want.Currency, int64(wanted), int64(known), doc, int64(r.ID),
+		}
+		if !r.Want.At.Equal(c.before.Want.At) { // SQLite rewrites an index also for a value that stays
+			text, args = `UPDATE conversion SET at = ?, `+others, append([]any{micros(r.Want.At)}, args...)
+		}
+		_, err = t.exec(ctx, text, args...)
 		return err
 	}
 	_, err = t.exec(ctx, `INSERT INTO conversion (id, account, source, lead, stage, generation, order_id,

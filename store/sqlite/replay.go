@@ -70,17 +70,3 @@ func readLead(rows *sql.Rows) (conversions.LeadWork, error) {
 	}
 	return w, nil
 }
-
-// gather makes leads whole: it reads the events and rows of each.
-func gather(ctx context.Context, q queryer, a conversions.AccountID, work []conversions.LeadWork) (err error) {
-	for i := range work {
-		w := &work[i]
-		if w.Events, err = eventsOf(ctx, q, a, w.Source, w.Lead); err != nil {
-			return err
-		}
-		if w.Rows, err = rowsOf(ctx, q, a, w.Source, w.Lead); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -115,6 +115,28 @@ func clickFollows(w *world) {
 	}
 }
 
+// timeFollows has a row whose conversion time becomes another, and stays.
+func timeFollows(w *world) {
+	r := w.booked("L1")[0]
+	listed := func(at time.Time) int {
+		rows, err := w.s.List(w.Context(), conversions.Filter{Account: account, From: at, To: at.Add(time.Second)})
+		w.must(err)
+		return len(rows)
+	}
+	before, want := r.Want.At, r.Want
+	want.At = before.Add(-3 * time.Hour)
+	for i, e := range []conversions.Entry{
+		{Kind: conversions.EntryDecided, Version: 2, Want: &want},
+		{Kind: conversions.EntryClosed, Reason: conversions.ReasonExpired},
+	} {
+		w.same("rows of the first time", 1-i, listed(before))
+		e.Account, e.Row, e.At = account, r.ID, w.now
+		w.must(w.s.Record(w.Context(), w.lease, []conversions.Entry{e}))
+		w.same("rows of the first time after a change", 0, listed(before))
+		w.same("rows of the other time", 1, listed(want.At))
+	}
+}
+
 func foreignEntries(w *world) {
 	r := w.booked("L1")[0]
 	lease, err := w.s.Acquire(w.Context(), "other", "the case", w.now)

@@ -1,0 +1,185 @@
+package scheduler_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"closeloop/conversions"
+	"closeloop/scheduler"
+)
+
+// busy is a memory in which deciding takes its time, and which notes when.
+type busy struct {
+	*memory
+
+	took time.Duration
+	at   []time.Time // when decisions were written
+	size []int       // and how many leads each had
+}
+
+// Decide implements scheduler.Inbox.
+func (b *busy) Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error {
+	time.Sleep(b.took)
+	b.mu.Lock()
+	b.at, b.size = append(b.at, time.Now()), append(b.size, len(ds))
+	b.mu.Unlock()
+	return b.memory.Decide(ctx, l, ds)
+}
+
+// deliver puts n leads in the inbox and says so.
+func (b *busy) deliver(s *scheduler.Scheduler, n int) {
+	b.mu.Lock()
+	for range n {
+		b.inbox = append(b.inbox, conversions.LeadWork{Source: "src_1", Lead: "a", Inbox: []int64{1}})
+	}
+	b.mu.Unlock()
+	s.Wake(acme)
+}
+
+// flood delivers n leads every 10 ms for a while.
+func (b *busy) flood(s *scheduler.Scheduler, n int, d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		b.deliver(s, n)
+	}
+}
+
+// left is how many leads are not decided yet.
+func (b *busy) left() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.inbox)
+}
+
+// folding runs f beside a service whose only work is to fold.
+func folding(t *testing.T, took time.Duration, f func(b *busy, s *scheduler.Scheduler)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &busy{memory: &memory{}, took: took}
+		cfg := bubble(t, b.memory, "0 0 1 1 *", upload(finished))
+		cfg.Store = b
+		s := scheduler.New(cfg)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = s.Run(ctx) })
+		time.Sleep(1500 * time.Millisecond)
+		f(b, s)
+		cancel()
+		wg.Wait()
+	})
+}
+
+// Events that follow each other share a fold, and none waits for long.
+func TestServiceFoldsNeighboursTogether(t *testing.T) {
+	t.Parallel()
+	folding(t, time.Millisecond, func(b *busy, s *scheduler.Scheduler) {
+		b.flood(s, 1, 3*time.Second)
+		time.Sleep(300 * time.Millisecond)
+		if got := len(b.at); got > 20 {
+			t.Errorf("%d folds of 300 events in 3 s, want at most 20", got)
+		}
+		if left := b.left(); left != 0 {
+			t.Errorf("%d events not folded 300 ms after the last", left)
+		}
+		for i, n := range b.size {
+			if n > 30 {
+				t.Errorf("fold %d decides %d leads: some waited longer than 300 ms", i, n)
+			}
+		}
+	})
+}
+
+// More deliveries than can be folded get most of the time; the fold goes on
+// behind them and catches up without a rest once they have ended.
+func TestServiceFoldsBehindAFlood(t *testing.T) {
+	t.Parallel()
+	const took = 20 * time.Millisecond
+	folding(t, took, func(b *busy, s *scheduler.Scheduler) {
+		b.flood(s, 200, 10*time.Second)
+		spent := time.Duration(len(b.at)) * took
+		if spent > 3*time.Second || spent < 2*time.Second {
+			t.Errorf("of 10 s %v went into the fold, want a quarter", spent)
+		}
+		left := b.left()
+		time.Sleep(time.Duration(left/200)*took + time.Second)
+		if b.left() != 0 {
+			t.Errorf("%d of %d leads not folded a second after they could have been", b.left(), left)
+		}
+	})
+}
+
+// As long as the fold keeps up with deliveries, it does not fall behind.
+func TestServiceKeepsUpWithManyDeliveries(t *testing.T) {
+	t.Parallel()
+	folding(t, 10*time.Millisecond, func(b *busy, s *scheduler.Scheduler) {
+		b.flood(s, 30, 10*time.Second) // 3,000/s; 200 in 10 ms and a rest of 30 are 5,000/s
+		if left := b.left(); left > 1000 {
+			t.Errorf("%d leads wait after 10 s, want no more than come within a third of a second", left)
+		}
+	})
+}
+
+// A run folds all there is without a rest, whatever has come meanwhile.
+func TestRunDoesNotRestWhileItFolds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &busy{memory: &memory{}}
+		cfg := bubble(t, b.memory, "0 0 1 1 *", upload(finished))
+		cfg.Store = b
+		began, looks := time.Now(), 0
+		var mu sync.Mutex
+		cfg.Now = func() time.Time { // all seems to take long, but only a rest lets the bubble's time pass
+			mu.Lock()
+			defer mu.Unlock()
+			looks++
+			return began.Add(time.Duration(looks) * 10 * time.Millisecond)
+		}
+		s := scheduler.New(cfg)
+		b.deliver(s, 9_999)
+		if _, err := s.RunNow(t.Context(), acme, false); err != nil {
+			t.Errorf("RunNow: %v", err)
+		}
+		if took := time.Since(began); took != 0 || b.left() != 0 {
+			t.Errorf("a run with 50 portions to fold rested %v and left %d leads", took, b.left())
+		}
+	})
+}
+
+// Another process gets the lease in the midst of a flood.
+func TestServiceLeavesTheLeaseToOthers(t *testing.T) {
+	t.Parallel()
+	folding(t, 20*time.Millisecond, func(b *busy, s *scheduler.Scheduler) {
+		var wg sync.WaitGroup
+		wg.Go(func() { b.flood(s, 200, 10*time.Second) })
+		free := 0
+		for range 1000 {
+			time.Sleep(10*time.Millisecond + 7*time.Microsecond)
+			b.mu.Lock()
+			if b.lease.Holder == "" {
+				free++
+			}
+			b.mu.Unlock()
+		}
+		wg.Wait()
+		if free < 600 {
+			t.Errorf("the lease was free in %d of 1,000 moments, want most", free)
+		}
+	})
+}
+
+// While another process has the lease, asking for it does not take the time
+// of deliveries.
+func TestServiceAsksSeldomForALeaseThatIsHeld(t *testing.T) {
+	t.Parallel()
+	folding(t, time.Millisecond, func(b *busy, s *scheduler.Scheduler) {
+		b.mu.Lock()
+		b.lease = conversions.Lease{Account: acme, Holder: "another", Token: 1, Until: time.Now().Add(time.Hour)}
+		b.mu.Unlock()
+		b.flood(s, 1, 4*time.Second)
+		if n := b.refused(); n < 3 || n > 25 {
+			t.Errorf("asked %d times within 4 s, want a few", n)
+		}
+	})
+}
