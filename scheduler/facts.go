@@ -50,7 +50,7 @@ func (c *cycle) readFacts(ctx context.Context) {
 			return err //nolint:wrapcheck // as above
 		}
 		facts := conversions.Facts{Account: c.a.id, ReadAt: c.start, LookBacks: lookBacks}
-		return c.s.cfg.Store.SaveFacts(ctx, c.a.keeper.current(), facts) //nolint:wrapcheck // as above
+		return c.s.cfg.Store.SaveFacts(ctx, c.a.keeper.current(), facts)
 	}()
 	if err != nil && ctx.Err() == nil {
 		c.s.cfg.Logger.WarnContext(ctx, "look_backs_unknown",

@@ -48,6 +48,8 @@ type universe struct {
 	events []conversions.Event
 	// ignores: Google takes adjustments of what is retracted, without effect.
 	ignores bool
+	// hides: Google says nothing of a conversion for a day after its upload.
+	hides bool
 }
 
 // event is a tag, which may come long after it was set.
@@ -250,7 +252,7 @@ func (u *universe) check(rt *rapid.T) {
 	u.checkLedger(rt)
 }
 
-// excused reports two known gaps. A row whose manifest went unanswered keeps
+// excused reports three known gaps. A row whose manifest went unanswered keeps
 // the click it was sent with until it is answered, so that a click that came
 // meanwhile is not tried when it is refused. And with a Google that takes
 // adjustments of retracted conversions without effect, a conversion that was
@@ -269,7 +271,8 @@ func (u *universe) excused(s *story) bool {
 		}
 		refused := e.Item.Op == conversions.OpUpload && row.State == conversions.StateRefused
 		ignored := e.Item.Op == conversions.OpRetract && row.Known.Status == conversions.KnownThere && u.ignores
-		if refused || ignored {
+		hidden := e.Item.Op == conversions.OpUpload && row.Known.Status == conversions.KnownNothing && u.hides
+		if refused || ignored || hidden {
 			return true
 		}
 	}
@@ -367,7 +370,7 @@ func TestWhateverHappens(t *testing.T) {
 		u := &universe{rig: newRigIn(c, dir)}
 		unproven := setting(rt)
 		u.box, u.google = google(c, u.clock.now, func(cfg *sandbox.Config) { cfg.AnyClick, cfg.Unproven = false, unproven })
-		u.ignores = unproven.IgnoreRetracted
+		u.ignores, u.hides = unproven.IgnoreRetracted, unproven.RecentConversion == sandbox.RecentHidden
 		u.begins(rt)
 		rt.Repeat(map[string]func(*rapid.T){
 			"event": u.event, "event 2": u.event, "wait": u.wait, "wait 2": u.wait, "wait 3": u.wait,

@@ -37,7 +37,7 @@ var ErrInFlight = errors.New("row is in flight")
 // returns the row as it then stands. It waits for a run under way. A row in
 // flight cannot be resolved: ErrInFlight. While another process has the
 // account: conversions.ErrHeld; for an unknown row: conversions.ErrNotFound.
-func (s *Scheduler) Resolve(ctx context.Context, id conversions.AccountID, row conversions.RowID, what Resolution, by, why string) (conversions.Row, error) {
+func (s *Scheduler) Resolve(ctx context.Context, id conversions.AccountID, row conversions.RowID, what Resolution, by, why string) (conversions.Row, error) { //nolint:revive // who and why are words of one decision
 	a, ok := s.accounts[id]
 	if !ok {
 		return conversions.Row{}, fmt.Errorf("account %s: %w", id, ErrUnknownAccount)
@@ -107,7 +107,7 @@ func never() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
 // until ResumeByHand.
 func (s *Scheduler) PauseByHand(ctx context.Context, id conversions.AccountID, action, by, why string) error {
 	return s.byHand(ctx, id, func(ctx context.Context, a *account) error {
-		return s.cfg.Store.Pause(ctx, a.keeper.current(), conversions.Paused{ //nolint:wrapcheck // byHand wraps it
+		return s.cfg.Store.Pause(ctx, a.keeper.current(), conversions.Paused{
 			Account: id, Action: action, Since: s.cfg.Now(), ProbeAt: never(),
 			Answer: conversions.Answer{
 				Verdict: conversions.Pause, Code: "Closeloop.BY_HAND",
@@ -120,7 +120,7 @@ func (s *Scheduler) PauseByHand(ctx context.Context, id conversions.AccountID, a
 // ResumeByHand ends a pause, whoever began it.
 func (s *Scheduler) ResumeByHand(ctx context.Context, id conversions.AccountID, action string) error {
 	return s.byHand(ctx, id, func(ctx context.Context, a *account) error {
-		return s.cfg.Store.Resume(ctx, a.keeper.current(), action, s.cfg.Now()) //nolint:wrapcheck // byHand wraps it
+		return s.cfg.Store.Resume(ctx, a.keeper.current(), action, s.cfg.Now())
 	})
 }
 
