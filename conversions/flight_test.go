@@ -387,3 +387,27 @@ func TestAnUnansweredRowThatIsSentAgainWithAnotherClick(t *testing.T) {
 		t.Errorf("by the first click at another time: row stands %q, want refused as foreign", got)
 	}
 }
+
+func TestAnAdjustmentWaitsForItsSecond(t *testing.T) {
+	t.Parallel()
+	sent := time.Date(2026, 3, 25, 12, 0, 0, 0, time.UTC)
+	adjusted := sent.Add(time.Hour)
+	row := conversions.Row{
+		ID: 1, Version: 2, AdjustedAt: adjusted,
+		Known: conversions.Known{Status: conversions.KnownThere, Value: conversions.AmountOf(100), At: sent},
+		Want:  conversions.Want{Wanted: true, Tag: 1, Value: conversions.AmountOf(100), ChangeDue: sent, At: sent},
+	}
+	want := row.Want
+	want.Tag, want.Value = 2, conversions.AmountOf(200)
+	e, changed := row.Decide(want, nil, adjusted)
+	if !changed {
+		t.Fatal("another value changes nothing")
+	}
+	row = row.Apply(e)
+	if got := row.Due; !got.Equal(adjusted.Add(time.Second)) {
+		t.Errorf("due %v, want one second after the last adjustment", got)
+	}
+	if got := row.Item(time.UTC, row.Due).AdjustAt; got.After(row.Due) {
+		t.Errorf("sent at %v with the adjustment time %v, which lies ahead", row.Due, got)
+	}
+}

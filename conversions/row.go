@@ -285,12 +285,22 @@ func (r *Row) refresh() {
 	r.State, r.Reason, r.Due = r.standing()
 }
 
+// changeDue is when an adjustment may be sent: not before a second has passed
+// since the last one, for its time must be later and not in the future.
+func (r *Row) changeDue() time.Time {
+	due := later(r.Want.ChangeDue, r.NotBefore)
+	if r.AdjustedAt.IsZero() {
+		return due
+	}
+	return later(due, r.AdjustedAt.UTC().Add(time.Second))
+}
+
 func (r *Row) standing() (State, Reason, time.Time) {
 	switch op := r.Next(); {
 	case op == OpUpload:
 		return StateQueued, "", later(r.Want.Due, r.NotBefore)
 	case op != OpNone:
-		return StateChangeDue, r.Want.Reason, later(r.Want.ChangeDue, r.NotBefore)
+		return StateChangeDue, r.Want.Reason, r.changeDue()
 	case r.Held:
 		return StatePerson, ReasonWithdrawalsHeld, time.Time{}
 	case r.stuck():

@@ -22,6 +22,8 @@ type Report struct {
 	// carried; a row sent twice counts twice.
 	Batches int `json:"batches"`
 	Rows    int `json:"rows"`
+	// Operations counts what the rows were sent as: upload, restate, retract.
+	Operations map[conversions.Operation]int `json:"operations,omitempty"`
 	// Answers counts verdicts by their word, Codes the vendor's codes.
 	Answers map[string]int `json:"answers,omitempty"`
 	Codes   map[string]int `json:"codes,omitempty"`
@@ -57,7 +59,7 @@ func (r *Report) attrs() []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("account", string(r.Account)), slog.String("run", r.Run), slog.String("mode", string(r.Mode)),
 		slog.Duration("took", r.Took), slog.Int("folded", r.Folded), slog.Int("batches", r.Batches),
-		slog.Int("rows", r.Rows), slog.Any("answers", r.Answers), slog.Any("codes", r.Codes),
+		slog.Int("rows", r.Rows), slog.Any("operations", r.Operations), slog.Any("answers", r.Answers), slog.Any("codes", r.Codes),
 		slog.Int("closed", r.Closed), slog.Int("abandoned", r.Abandoned),
 		slog.Int("held", r.Held), slog.Int("unanswered", r.Unanswered), slog.Int("paused", len(r.Paused)),
 	}

@@ -106,12 +106,16 @@ func never() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
 // PauseByHand stops sending to an account, or to one of its conversion actions,
 // until ResumeByHand.
 func (s *Scheduler) PauseByHand(ctx context.Context, id conversions.AccountID, action, by, why string) error {
+	hint := "closeloop account resume " + string(id)
+	if action != "" {
+		hint += " --action " + action
+	}
 	return s.byHand(ctx, id, func(ctx context.Context, a *account) error {
 		return s.cfg.Store.Pause(ctx, a.keeper.current(), conversions.Paused{
 			Account: id, Action: action, Since: s.cfg.Now(), ProbeAt: never(),
 			Answer: conversions.Answer{
 				Verdict: conversions.Pause, Code: "Closeloop.BY_HAND",
-				Sentence: "Paused by " + by + ": " + why + ".", Hint: "closeloop account resume " + string(id),
+				Sentence: "Paused by " + by + ": " + why + ".", Hint: hint,
 			},
 		})
 	})

@@ -147,6 +147,12 @@ func (c *cycle) call(ctx context.Context, b conversions.Batch, validateOnly bool
 	defer cancel()
 	c.report.Batches++
 	c.report.Rows += len(b.Items)
+	if c.report.Operations == nil {
+		c.report.Operations = map[conversions.Operation]int{}
+	}
+	for _, it := range b.Items {
+		c.report.Operations[it.Op]++
+	}
 	return c.a.Destination.Upload(bounded, b, validateOnly)
 }
 

@@ -126,6 +126,15 @@ func (a *app) printReports(reports []scheduler.Report, format string) error {
 	return nil
 }
 
+// operations says what the rows were sent as, if not all were uploads.
+func operations(r scheduler.Report) string {
+	if r.Operations[conversions.OpRestate]+r.Operations[conversions.OpRetract] == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (upload %d, restate %d, retract %d)", r.Operations[conversions.OpUpload],
+		r.Operations[conversions.OpRestate], r.Operations[conversions.OpRetract])
+}
+
 func printReport(w io.Writer, r scheduler.Report) {
 	head := fmt.Sprintf("account %s (%s)", r.Account, r.Mode)
 	switch {
@@ -134,7 +143,7 @@ func printReport(w io.Writer, r scheduler.Report) {
 	case r.Mode == conversions.ModeTest:
 		head += ": requests are validate-only, nothing is really sent"
 	}
-	fmt.Fprintf(w, "%s\n  requests %d, rows %d, leads decided %d\n", head, r.Batches, r.Rows, r.Folded)
+	fmt.Fprintf(w, "%s\n  requests %d, rows %d%s, leads decided %d\n", head, r.Batches, r.Rows, operations(r), r.Folded)
 	for _, k := range slices.Sorted(maps.Keys(r.Answers)) {
 		fmt.Fprintf(w, "  %-14s %d\n", k, r.Answers[k])
 	}
