@@ -92,7 +92,7 @@ func TestHeldWithdrawals(t *testing.T) {
 	r.checkLedger(t)
 }
 
-// suspects refuse every upload on suspicion until it is mended.
+// suspect is a refusal on suspicion.
 func suspect() conversions.Answer {
 	return conversions.Answer{Verdict: conversions.Refused, Suspect: true, Code: "ConversionUploadError.INVALID_CUSTOMER_FOR_CLICK"}
 }
@@ -234,4 +234,32 @@ func TestLookBacksUnknownHarmNothing(t *testing.T) {
 	r.run(google)
 	diff(t, "states", r.tally(), map[string]int{"done": 1})
 	diff(t, "asked in each run until it is known", len(google.asked), 2)
+}
+
+// What was refused before the pause is not held against the account again.
+func TestOneSuspectAfterAMassRefusal(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.books(20)
+	mended := false
+	really := isLead(lead(19))
+	google := r.script(func(n int, b conversions.Batch) conversions.Reply {
+		reply := done(n, b)
+		for i, it := range b.Items {
+			if !mended || really(it) {
+				reply.Answers[i] = suspect()
+			}
+		}
+		return reply
+	})
+	r.run(google)
+	for i := range 17 {
+		r.happens(lead(i), conversions.OutcomeSpam)
+	}
+	mended = true
+	r.clock.advance(conversions.ProbeEvery)
+	if report := r.run(google); len(report.Paused) != 0 {
+		t.Errorf("paused %+v, want nothing: two of these three are fine", report.Paused)
+	}
+	diff(t, "states", r.tally(), map[string]int{"skipped withdrawn": 17, "done": 2, "refused refused_by_google": 1})
 }
