@@ -17,6 +17,10 @@ func (a Answer) meetsAnother(resent bool) bool {
 	return a.Verdict == AlreadyThere && a.By != ByRetraction && (!resent || a.By == ByNewerAdjustment)
 }
 
+// freshFor is how long Google may hide a conversion that it took: until then
+// "not found" proves nothing (Google Ads developer blog, August 2024).
+const freshFor = 24 * time.Hour
+
 // adjusted takes over what a restatement or retraction came to. The
 // conversion stays known as it was uploaded but for its value.
 func (r *Row) adjusted(e Entry) {
@@ -82,6 +86,10 @@ func (r *Row) closes(e Entry, why Reason) {
 // is there.
 func (r *Row) notFound(e Entry) {
 	if r.Known.Status == KnownUnanswered {
+		if e.At.Sub(r.Known.Since) < freshFor {
+			r.Tries++ // Google may not show it yet
+			return
+		}
 		r.Known = Known{}
 		r.NotBefore, r.NotFound = time.Time{}, 0
 		r.accepted()

@@ -249,8 +249,8 @@ func TestWantedAgain(t *testing.T) {
 	abandoned := retracting()
 	abandoned.abandon(40*time.Hour, abandoned.sendAt(40*time.Hour))
 	abandoned.happens(41*time.Hour, tag(4, 41*time.Hour, "booked", actual(250000)))
-	if got := abandoned.stands(); got != "change_due//restate" {
-		t.Fatalf("a retraction given up on: row stands %q, want a restatement to find out", got)
+	if got := abandoned.stands(); got != "change_due//retract" {
+		t.Fatalf("a retraction given up on: row stands %q, want it made sure of, whatever Google says of retracted ones", got)
 	}
 	abandoned.answer(43*time.Hour, abandoned.sendAt(43*time.Hour), byRetraction)
 	// So it is of an upload that itself went unanswered.
@@ -258,8 +258,8 @@ func TestWantedAgain(t *testing.T) {
 	twice.abandon(40*time.Hour, twice.sendAt(40*time.Hour))
 	twice.happens(41*time.Hour, tag(4, 41*time.Hour, "booked", actual(250000)))
 	twice.answer(43*time.Hour, twice.sendAt(43*time.Hour), conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID})
-	if got := twice.stands(); got != "change_due//restate" {
-		t.Errorf("there, perhaps retracted: row stands %q, want a restatement to find out", got)
+	if got := twice.stands(); got != "change_due//retract" {
+		t.Errorf("there, perhaps retracted: row stands %q, want it made sure of", got)
 	}
 	booked := conversions.Want{Wanted: true}
 	for name, tt := range map[string]struct {
@@ -358,5 +358,27 @@ func TestAdjustmentItem(t *testing.T) {
 	l := restating()
 	if got, want := l.row.Item(zone, at(0)).AdjustAt, at(time.Hour+time.Second); !got.Equal(want) {
 		t.Errorf("a clock before the conversion: AdjustAt = %v, want %v", got, want)
+	}
+}
+
+func TestNotFoundProvesNothingOfAFreshUpload(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 25, 12, 0, 0, 0, time.UTC)
+	row := conversions.Row{
+		ID: 1, Version: 2,
+		Known: conversions.Known{Status: conversions.KnownUnanswered, At: at, Since: at},
+		Want:  conversions.Want{Reason: conversions.ReasonWithdrawn, Withdraw: true, ChangeDue: at},
+	}
+	notFound := conversions.Answer{Verdict: conversions.Later, Wait: 24 * time.Hour, NotFound: true}
+	b := conversions.Batch{ID: "b", Attempts: 1}
+	for after, want := range map[time.Duration]conversions.KnownStatus{
+		23 * time.Hour: conversions.KnownUnanswered,
+		24 * time.Hour: conversions.KnownNothing,
+	} {
+		now := at.Add(after)
+		got := row.Apply(row.Answered(b, row.Item(time.UTC, now), notFound, now))
+		if got.Known.Status != want {
+			t.Errorf("not found after %v: known %q, want %q", after, got.Known.Status, want)
+		}
 	}
 }

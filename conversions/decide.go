@@ -89,7 +89,7 @@ func (r Row) same(o Want) bool {
 	if r.sent() {
 		waits := !w.Withdraw || r.Known.Status == KnownRetracted || w.ChangeDue.Equal(o.ChangeDue)
 		return w.Wanted == o.Wanted && w.Reason == o.Reason && w.Withdraw == o.Withdraw && w.Value == o.Value &&
-			w.Test == o.Test && waits
+			w.Test == o.Test && waits && (r.Known.Status != KnownUnanswered || w.Click == o.Click)
 	}
 	times := w.At.Equal(o.At) && w.Lead.Equal(o.Lead) && w.Due.Equal(o.Due) &&
 		w.Deadline.Equal(o.Deadline) && w.WaitUntil.Equal(o.WaitUntil) && w.ChangeDue.Equal(o.ChangeDue)

