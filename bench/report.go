@@ -59,8 +59,9 @@ durable group commit. Both answer 202 only for what is durable, and each round's
 			b.WriteString(ingestLine(c, kind))
 		}
 	}
-	b.WriteString("\n`CPU` is the server's processor time for one delivery, its fold included; `folded` the share of leads that were folded when\n" +
-		"the round ended; the rest waits in the inbox.\n\n")
+	b.WriteString("\n`CPU` is the server's processor time for one delivery, with the fold of those leads that were folded; `folded` the share of\n" +
+		"deliveries that waited for no fold when the round ended. While deliveries take all there is, the fold leaves most of the time to\n" +
+		"them and catches up when they pause.\n\n")
 	return b.String()
 }
 

@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,20 +12,19 @@ import (
 	"closeloop/scheduler"
 )
 
-// busy is a memory in which deciding takes its time, and which notes when.
+// busy is a memory in which deciding takes its time and is noted.
 type busy struct {
 	*memory
 
 	took time.Duration
-	at   []time.Time // when decisions were written
-	size []int       // and how many leads each had
+	size []int // how many leads each transaction decided
 }
 
 // Decide implements scheduler.Inbox.
 func (b *busy) Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error {
 	time.Sleep(b.took)
 	b.mu.Lock()
-	b.at, b.size = append(b.at, time.Now()), append(b.size, len(ds))
+	b.size = append(b.size, len(ds))
 	b.mu.Unlock()
 	return b.memory.Decide(ctx, l, ds)
 }
@@ -44,6 +44,13 @@ func (b *busy) flood(s *scheduler.Scheduler, n int, d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		b.deliver(s, n)
 	}
+}
+
+// folds are how many leads each transaction decided.
+func (b *busy) folds() []int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.size)
 }
 
 // left is how many leads are not decided yet.
@@ -77,13 +84,13 @@ func TestServiceFoldsNeighboursTogether(t *testing.T) {
 	folding(t, time.Millisecond, func(b *busy, s *scheduler.Scheduler) {
 		b.flood(s, 1, 3*time.Second)
 		time.Sleep(300 * time.Millisecond)
-		if got := len(b.at); got > 20 {
+		if got := len(b.folds()); got > 20 {
 			t.Errorf("%d folds of 300 events in 3 s, want at most 20", got)
 		}
 		if left := b.left(); left != 0 {
 			t.Errorf("%d events not folded 300 ms after the last", left)
 		}
-		for i, n := range b.size {
+		for i, n := range b.folds() {
 			if n > 30 {
 				t.Errorf("fold %d decides %d leads: some waited longer than 300 ms", i, n)
 			}
@@ -98,7 +105,7 @@ func TestServiceFoldsBehindAFlood(t *testing.T) {
 	const took = 20 * time.Millisecond
 	folding(t, took, func(b *busy, s *scheduler.Scheduler) {
 		b.flood(s, 200, 10*time.Second)
-		spent := time.Duration(len(b.at)) * took
+		spent := time.Duration(len(b.folds())) * took
 		if spent > 3*time.Second || spent < 2*time.Second {
 			t.Errorf("of 10 s %v went into the fold, want a quarter", spent)
 		}
