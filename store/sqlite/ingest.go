@@ -189,16 +189,17 @@ func (f *followUp) add(seq int64, person string) {
 }
 
 // write leaves the notices and writes the side rows. Most leads are never
-// tagged, and a notice costs a fold of its lead. Who looks for a tag cannot miss
-// one that comes meanwhile: groups are written one after the other, events are
-// never deleted, and the tag's own event leaves a notice.
+// tagged, and a notice costs a fold of its lead. Who looks for a tag cannot
+// miss one that comes meanwhile: groups are written one after the other, events
+// are never deleted, and the tag's own event leaves a notice. The look is one
+// step into the index, however many events the lead has.
 func (f *followUp) write(ctx context.Context, t tx) error {
 	if f.first == 0 {
 		return nil
 	}
 	_, err := t.exec(ctx, `INSERT INTO inbox (account, notice, source, lead)
 		SELECT account, 2 * seq, source, lead FROM event AS e WHERE seq >= ? AND lead <> '' AND (outcome <> '' OR EXISTS (
-			SELECT 1 FROM event WHERE account = e.account AND source = e.source AND lead = e.lead AND outcome <> ''))`, f.first)
+			SELECT 1 FROM event WHERE account = e.account AND source = e.source AND lead = e.lead AND outcome > ''))`, f.first)
 	if err != nil {
 		return fmt.Errorf("leave notices: %w", err)
 	}

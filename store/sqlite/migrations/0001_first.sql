@@ -15,7 +15,7 @@ CREATE TABLE event (
   doc      TEXT NOT NULL  -- the rest of the event; nothing that identifies a person
 ) STRICT;
 CREATE UNIQUE INDEX event_body ON event (source, body);      -- finds duplicates
-CREATE INDEX event_lead ON event (account, source, lead);    -- gathers a lead's events for the fold, and leads for a replay
+CREATE INDEX event_lead ON event (account, source, lead, outcome); -- gathers a lead's events for the fold, tells whether one is a tag, and walks leads for a replay
 
 CREATE TRIGGER event_keep_update BEFORE UPDATE ON event BEGIN SELECT raise(ABORT, 'events are append-only'); END;
 CREATE TRIGGER event_keep_delete BEFORE DELETE ON event BEGIN SELECT raise(ABORT, 'events are append-only'); END;
