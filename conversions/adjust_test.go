@@ -249,8 +249,8 @@ func TestWantedAgain(t *testing.T) {
 	abandoned := retracting()
 	abandoned.abandon(40*time.Hour, abandoned.sendAt(40*time.Hour))
 	abandoned.happens(41*time.Hour, tag(4, 41*time.Hour, "booked", actual(250000)))
-	if got := abandoned.stands(); got != "change_due//retract" {
-		t.Fatalf("a retraction given up on: row stands %q, want it made sure of, whatever Google says of retracted ones", got)
+	if got := abandoned.stands(); got != "change_due//restate" {
+		t.Fatalf("a retraction given up on: row stands %q, want a restatement to find out", got)
 	}
 	abandoned.answer(43*time.Hour, abandoned.sendAt(43*time.Hour), byRetraction)
 	// So it is of an upload that itself went unanswered.
@@ -258,8 +258,8 @@ func TestWantedAgain(t *testing.T) {
 	twice.abandon(40*time.Hour, twice.sendAt(40*time.Hour))
 	twice.happens(41*time.Hour, tag(4, 41*time.Hour, "booked", actual(250000)))
 	twice.answer(43*time.Hour, twice.sendAt(43*time.Hour), conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID})
-	if got := twice.stands(); got != "change_due//retract" {
-		t.Errorf("there, perhaps retracted: row stands %q, want it made sure of", got)
+	if got := twice.stands(); got != "change_due//restate" {
+		t.Errorf("there, perhaps retracted: row stands %q, want a restatement to find out", got)
 	}
 	booked := conversions.Want{Wanted: true}
 	for name, tt := range map[string]struct {

@@ -170,8 +170,6 @@ func (r Row) change() Operation {
 	switch {
 	case r.Want.Withdraw:
 		return r.retract()
-	case r.Known.Retracting && r.Want.Wanted:
-		return r.retract() // it may be retracted already: made sure of, the next generation follows
 	case r.revalued() && r.changeable():
 		return OpRestate
 	default:
