@@ -46,6 +46,9 @@ func (r Row) Replay(w Want, events []Event, now time.Time) (Entry, bool) {
 // no new tag, amount or consent asks for it: rules of today apply to what was
 // never sent.
 func (r Row) onlyRulesChanged(w Want) bool {
+	if r.Known.Status == KnownUnanswered && w.Click != r.Want.Click {
+		return false // it may yet be refused with the click it was sent with
+	}
 	return r.sent() && w.Tag == r.Want.Tag && w.ValueEvent == r.Want.ValueEvent && w.Consent == r.Want.Consent
 }
 

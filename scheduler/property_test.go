@@ -252,11 +252,9 @@ func (u *universe) check(rt *rapid.T) {
 	u.checkLedger(rt)
 }
 
-// excused reports three known gaps. A row whose manifest went unanswered keeps
-// the click it was sent with until it is answered, so that a click that came
-// meanwhile is not tried when it is refused. And with a Google that takes
-// adjustments of retracted conversions without effect, a conversion that was
-// wanted again before its retraction was answered is restated in vain.
+// excused reports a known gap: with a Google that takes adjustments of
+// retracted conversions without effect, a conversion that was wanted again
+// before its retraction was answered is restated in vain.
 func (u *universe) excused(s *story) bool {
 	rows := map[conversions.RowID]conversions.Row{}
 	for _, row := range u.rows() {
@@ -269,10 +267,7 @@ func (u *universe) excused(s *story) bool {
 		if !is || e.Kind != conversions.EntryUnanswered {
 			continue
 		}
-		refused := e.Item.Op == conversions.OpUpload && row.State == conversions.StateRefused
-		ignored := e.Item.Op == conversions.OpRetract && row.Known.Status == conversions.KnownThere && u.ignores
-		hidden := e.Item.Op == conversions.OpUpload && row.Known.Status == conversions.KnownNothing && u.hides
-		if refused || ignored || hidden {
+		if e.Item.Op == conversions.OpRetract && row.Known.Status == conversions.KnownThere && u.ignores {
 			return true
 		}
 	}
