@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"time"
 )
 
 // ClickKind names which of Google's click ids an id is. The zero value means
@@ -28,6 +29,9 @@ type Click struct {
 
 // IsZero reports whether there is no click id.
 func (c Click) IsZero() bool { return c.ID == "" }
+
+// Usable reports whether the click may be sent.
+func (c FoundClick) Usable() bool { return !c.Unusable && !c.IsZero() }
 
 // Place says where in a delivery a click id was found.
 type Place string
@@ -83,6 +87,7 @@ const (
 	MatchOwn     MatchRule = "own_click"     // the outcome's own delivery carried it
 	MatchCall    MatchRule = "same_call"     // another event of the same call carried it
 	MatchLanding MatchRule = "landing_page"  // the landing page of the same call carried it
+	MatchContact MatchRule = "same_contact"  // the newest click of the same contact, by Rules.MatchContact
 )
 
 // ClickRef points at a click id without holding it: the N-th click found in
@@ -107,6 +112,26 @@ type Match struct {
 	// Placeholder is the damage of the strongest unusable text when no usable
 	// click was found; empty otherwise.
 	Placeholder string
+}
+
+// ContactMatcher finds the click that brought the contact of a lead whose own
+// events carry none. events and tag are as for a Matcher; contact are events of
+// the same contact, of other leads or of none, in any order; lookBack is how
+// old a click may be, 0 for MaxAge. It must be a pure function; gclid.OfContact
+// is the one the program uses.
+type ContactMatcher func(events []Event, tag int, contact []Event, lookBack time.Duration) Match
+
+// ContactQuery selects events of one contact that carry a click id.
+type ContactQuery struct {
+	Account AccountID
+	// Source is the source's key: contacts of two sources are not compared.
+	Source string
+	// Contact is Person.Contact; never empty.
+	Contact string
+	// From and To bound Event.Order, both inclusive.
+	From, To time.Time
+	// Limit is the most events, at least 1.
+	Limit int
 }
 
 // Matcher finds the click that belongs to the outcome tagged by events[tag].

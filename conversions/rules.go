@@ -114,6 +114,9 @@ type Rules struct {
 	Settle time.Duration `json:"settle"`
 	// ClickWait is how long an outcome waits for a click id.
 	ClickWait time.Duration `json:"click_wait"`
+	// MatchContact lets an outcome without a click id of its own call take the
+	// single newest click of the same contact within the look-back.
+	MatchContact bool `json:"match_contact,omitempty"`
 	// UploadFrom: outcomes before it are recorded and never sent; the zero
 	// time sends all.
 	UploadFrom time.Time            `json:"upload_from,omitzero"`

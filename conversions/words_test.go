@@ -178,6 +178,7 @@ func TestFingerprintTellsEveryRuleApart(t *testing.T) {
 		"ClickWait":      func(r *conversions.Rules) { r.ClickWait++ },
 		"WithdrawWait":   func(r *conversions.Rules) { r.WithdrawWait++ },
 		"WithdrawDenied": func(r *conversions.Rules) { r.WithdrawDenied = true },
+		"MatchContact":   func(r *conversions.Rules) { r.MatchContact = true },
 		"UploadFrom":     func(r *conversions.Rules) { r.UploadFrom = at(time.Hour) },
 		"Stages":         func(r *conversions.Rules) { delete(r.Stages, conversions.StageQuoted) },
 	}

@@ -33,7 +33,7 @@ func Belonging(events []conversions.Event, tag int) conversions.Match {
 		for n, c := range events[i].Person.Clicks {
 			next := candidate{event: &events[i], n: n, click: c, rule: ruleFor(c, i == tag)}
 			target := &best
-			if c.Unusable || c.IsZero() {
+			if !c.Usable() {
 				target = &unusable
 			}
 			if next.beats(*target, events[tag].Order()) {
