@@ -245,6 +245,8 @@ func clickSource(kind conversions.ClickKind, rule conversions.MatchRule) string 
 		return string(kind) + " given by a person"
 	case conversions.MatchLanding:
 		return string(kind) + " of the call's landing page"
+	case conversions.MatchContact:
+		return string(kind) + " of the same contact"
 	default:
 		return string(kind) + " by rule " + string(rule)
 	}
