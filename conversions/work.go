@@ -120,6 +120,8 @@ const (
 type ReplayQuery struct {
 	// Source restricts to one source's key; empty for all of the account's.
 	Source string
+	// Lead restricts to one lead of Source, which must be given with it.
+	Lead LeadID
 	// From and To bound the receipt of the leads' events: a lead is selected
 	// if any of them lies within. From inclusive, To exclusive; zero is open.
 	From, To time.Time

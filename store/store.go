@@ -81,6 +81,11 @@ type Folding interface {
 	Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error
 	// Leads returns the leads a replay selects, each whole, without notices.
 	Leads(ctx context.Context, a conversions.AccountID, q conversions.ReplayQuery) ([]conversions.LeadWork, error)
+	// ContactClicks returns events of a contact with a click id that may be
+	// sent, of any lead or of none, with their side rows: latest Order first,
+	// then highest Seq. It is complete only in a store that was opened to keep
+	// them.
+	ContactClicks(ctx context.Context, q conversions.ContactQuery) ([]conversions.Event, error)
 	// Refold puts a notice in the inbox for every lead with a row that was
 	// never sent, if fingerprint is not the one stored for the account, and
 	// stores it. A row in a batch without an answer counts as sent. It returns
@@ -167,7 +172,8 @@ type Reports interface {
 	// PurgeQuarantine deletes what was quarantined before a time and returns
 	// how many.
 	PurgeQuarantine(ctx context.Context, before time.Time) (int, error)
-	// Forget erases every side row of a lead: click ids, hashes, contact ids.
+	// Forget erases every side row of a lead: click ids, hashes, contact ids;
+	// also where another lead's row took a click id of it.
 	// Events, rows and the ledger stay. It returns how many side rows went.
 	Forget(ctx context.Context, a conversions.AccountID, source string, lead conversions.LeadID) (int, error)
 	// Accounts returns every account the store has events or rows of.

@@ -77,6 +77,9 @@ func (s *Store) Forget(ctx context.Context, a conversions.AccountID, source stri
 	var n int
 	err := s.writes.do(ctx, func(ctx context.Context, t tx) error {
 		args := []any{string(a), source, string(lead)}
+		if err := forgetContacts(ctx, t, args...); err != nil {
+			return err
+		}
 		const rows = `(SELECT id FROM conversion WHERE account = ?1 AND source = ?2 AND lead = ?3)`
 		for _, text := range []string{
 			`DELETE FROM click_index WHERE conversion IN ` + rows,

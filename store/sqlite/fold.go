@@ -66,10 +66,13 @@ func noticed(ctx context.Context, q queryer, a conversions.AccountID, limit int)
 
 // eventsOf returns a lead's events in the order of the log, with side rows.
 func eventsOf(ctx context.Context, q queryer, a conversions.AccountID, source string, lead conversions.LeadID) ([]conversions.Event, error) {
-	return collect(ctx, q, readEvent, `SELECT e.seq, e.account, e.source, e.body, e.lead, e.kind, e.outcome, e.received, e.doc, i.doc
+	return collect(ctx, q, readEvent, `SELECT `+eventColumns+`
 		FROM event AS e LEFT JOIN identity AS i ON i.seq = e.seq
 		WHERE e.account = ? AND e.source = ? AND e.lead = ? ORDER BY e.seq`, string(a), source, string(lead))
 }
+
+// eventColumns are what readEvent reads, of event e and its side row i.
+const eventColumns = `e.seq, e.account, e.source, e.body, e.lead, e.kind, e.outcome, e.received, e.doc, i.doc`
 
 func readEvent(rows *sql.Rows) (conversions.Event, error) {
 	var e conversions.Event

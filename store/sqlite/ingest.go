@@ -34,6 +34,8 @@ type ingest struct {
 	writes *writer
 	queue  chan *delivery
 	ended  chan struct{}
+	// contacts also keeps which events bring a click of a contact.
+	contacts bool
 
 	mu      sync.RWMutex // guards closed against a delivery that is being queued
 	closed  bool
@@ -54,8 +56,8 @@ type storable interface {
 	insert(ctx context.Context, t tx, f *followUp) (conversions.Receipt, error)
 }
 
-func startIngest(w *writer) *ingest {
-	in := &ingest{writes: w, queue: make(chan *delivery, groupSize), ended: make(chan struct{})}
+func startIngest(w *writer, contacts bool) *ingest {
+	in := &ingest{writes: w, queue: make(chan *delivery, groupSize), ended: make(chan struct{}), contacts: contacts}
 	go func() {
 		defer close(in.ended)
 		for first := range in.queue {
@@ -116,7 +118,7 @@ func (in *ingest) commit(first *delivery) {
 	group := make([]*delivery, 0, groupSize)
 	err := in.writes.do(ctx, func(ctx context.Context, t tx) error {
 		group = in.gather(group, first)
-		return insertAll(ctx, t, group)
+		return in.insertAll(ctx, t, group)
 	})
 	if len(group) == 0 && first.taken.CompareAndSwap(false, true) {
 		group = append(group, first) // the transaction did not even begin
@@ -136,7 +138,7 @@ func (in *ingest) commit(first *delivery) {
 func (in *ingest) oneByOne(ctx context.Context, group []*delivery) {
 	for _, d := range group {
 		d.answer(in.writes.do(ctx, func(ctx context.Context, t tx) error {
-			return insertAll(ctx, t, []*delivery{d})
+			return in.insertAll(ctx, t, []*delivery{d})
 		}))
 	}
 }
@@ -161,8 +163,8 @@ func (in *ingest) gather(group []*delivery, first *delivery) []*delivery {
 	return group
 }
 
-func insertAll(ctx context.Context, t tx, group []*delivery) error {
-	var f followUp
+func (in *ingest) insertAll(ctx context.Context, t tx, group []*delivery) error {
+	f := followUp{contacts: in.contacts}
 	for _, d := range group {
 		var err error
 		if d.receipt, err = d.record.insert(ctx, t, &f); err != nil {
@@ -176,15 +178,23 @@ func insertAll(ctx context.Context, t tx, group []*delivery) error {
 // the whole group at once: most of what a small row costs is its statement.
 type followUp struct {
 	first int64 // seq of the group's first new event; 0 if there is none
+	last  int64 // seq of its last new event
 	side  []any // seq and document of each side row
+
+	contacts bool // whether clicks are kept
+	clicks   []contactClick
 }
 
-func (f *followUp) add(seq int64, person string) {
+func (f *followUp) add(seq int64, r *eventRecord) {
 	if f.first == 0 {
 		f.first = seq
 	}
-	if person != "" {
-		f.side = append(f.side, seq, person)
+	f.last = seq
+	if r.person != "" {
+		f.side = append(f.side, seq, r.person)
+	}
+	if f.contacts && bringsContactClick(&r.e) {
+		f.clicks = append(f.clicks, contactClick{&r.e, seq})
 	}
 }
 
@@ -214,7 +224,7 @@ func (f *followUp) write(ctx context.Context, t tx) error {
 		}
 		f.side = f.side[n:]
 	}
-	return nil
+	return f.writeContacts(ctx, t)
 }
 
 func (d *delivery) answer(err error) {
@@ -291,7 +301,7 @@ func (r eventRecord) insert(ctx context.Context, t tx, f *followUp) (conversions
 	if err != nil {
 		return conversions.Receipt{}, fmt.Errorf("insert event: %w", err)
 	}
-	f.add(seq, r.person)
+	f.add(seq, &r)
 	return conversions.Receipt{Seq: seq}, nil
 }
 

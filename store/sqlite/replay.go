@@ -33,6 +33,9 @@ func (s *Store) Leads(ctx context.Context, a conversions.AccountID, q conversion
 func leadsAfter(a conversions.AccountID, q conversions.ReplayQuery) *where {
 	w := &where{}
 	w.add(`account = ?`, string(a))
+	if q.Lead != "" {
+		w.add(`lead = ?`, string(q.Lead))
+	}
 	switch {
 	case q.Source == "":
 		w.add(`(source, lead) > (?, ?)`, q.AfterSource, string(q.AfterLead))

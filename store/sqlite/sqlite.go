@@ -24,6 +24,10 @@ type Options struct {
 	// MaxBytes is the size at which the database refuses to grow, as a full
 	// disk would; 0 means no limit. Write-ahead log apart.
 	MaxBytes int64
+	// Contacts keeps an index of the clicks of contacts, which ContactClicks
+	// reads. It costs a delivery with both a small row more. When it was off,
+	// Open first makes the index complete.
+	Contacts bool
 }
 
 // Store is a store.Store in one SQLite file. Safe for concurrent use, also by
@@ -64,7 +68,12 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writes.close())
 	}
-	return &Store{writes: writes, reads: reads, ingest: startIngest(writes)}, nil //nolint:contextcheck // the group commit outlives the call that opened the store
+	if opts.Contacts {
+		if err := writes.gatherContacts(ctx); err != nil {
+			return nil, errors.Join(err, reads.Close(), writes.close())
+		}
+	}
+	return &Store{writes: writes, reads: reads, ingest: startIngest(writes, opts.Contacts)}, nil //nolint:contextcheck // the group commit outlives the call that opened the store
 }
 
 // Close waits for the deliveries that were taken, commits them, and closes

@@ -17,6 +17,9 @@ func driver() storetest.Driver {
 		Open: func(ctx context.Context, name string) (store.Store, error) {
 			return sqlite.Open(ctx, name, sqlite.Options{})
 		},
+		OpenContacts: func(ctx context.Context, name string) (store.Store, error) {
+			return sqlite.Open(ctx, name, sqlite.Options{Contacts: true})
+		},
 	}
 }
 

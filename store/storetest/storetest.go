@@ -22,6 +22,8 @@ type Driver struct {
 	// Open opens the database of that name. Opened twice, the handles behave
 	// as two processes do.
 	Open func(ctx context.Context, name string) (store.Store, error)
+	// OpenContacts is Open for a store that keeps the clicks of contacts.
+	OpenContacts func(ctx context.Context, name string) (store.Store, error)
 }
 
 // Main runs the tests of a package. When the suite has started the test binary
@@ -84,6 +86,10 @@ func cases() map[string]func(*world) {
 		"facts are kept until replaced":                facts,
 		"leads come in pages and whole":                leadsPaged,
 		"leads are selected by receipt":                leadsWithin,
+		"one lead is selected":                         leadAlone,
+		"clicks of a contact come newest first":        contactClicks,
+		"clicks of a contact are gathered later":       contactsGathered,
+		"forgetting erases clicks of a contact":        contactForgotten,
 		"begin returns the batch as stored":            beginStored,
 		"a batch without an answer is found again":     unansweredFound,
 		"sending again counts":                         sendsAgain,

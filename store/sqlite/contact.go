@@ -1,0 +1,131 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"closeloop/conversions"
+)
+
+// contactPage is how many side rows are read at once when the clicks of
+// contacts are gathered. Deliveries of other processes wait for a page.
+const contactPage = 500
+
+// selectContactClicks walks back along the primary key of contact_click, which
+// is why the join's order is fixed.
+const selectContactClicks = `SELECT ` + eventColumns + `
+	FROM contact_click AS c CROSS JOIN event AS e ON e.seq = c.seq LEFT JOIN identity AS i ON i.seq = c.seq
+	WHERE c.account = ? AND c.source = ? AND c.contact = ? AND c.at >= ? AND c.at <= ?
+	ORDER BY c.at DESC, c.seq DESC LIMIT ?`
+
+// ContactClicks implements store.Folding.
+func (s *Store) ContactClicks(ctx context.Context, q conversions.ContactQuery) ([]conversions.Event, error) {
+	events, err := collect(ctx, s.reads.QueryContext, readEvent, selectContactClicks,
+		string(q.Account), q.Source, q.Contact, micros(q.From), micros(q.To), q.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("read clicks of a contact of %s: %w", q.Account, err)
+	}
+	return events, nil
+}
+
+// bringsContactClick reports whether an event is one that ContactClicks finds.
+func bringsContactClick(e *conversions.Event) bool {
+	return e.Person.Contact != "" && slices.ContainsFunc(e.Person.Clicks, conversions.FoundClick.Usable)
+}
+
+func insertContactClick(ctx context.Context, t tx, e *conversions.Event, seq int64) error {
+	_, err := t.exec(ctx, `INSERT INTO contact_click (account, source, contact, at, seq) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		string(e.Account), e.Source, e.Person.Contact, micros(e.Order()), seq)
+	if err != nil {
+		return fmt.Errorf("insert click of a contact: %w", err)
+	}
+	return nil
+}
+
+// contactClick is an event of a group that brings a click of a contact.
+type contactClick struct {
+	e   *conversions.Event
+	seq int64
+}
+
+// writeContacts writes the clicks of contacts of a group. The mark moves on
+// only from the event before: what another process took without them is
+// gathered later.
+func (f *followUp) writeContacts(ctx context.Context, t tx) error {
+	if !f.contacts {
+		return nil
+	}
+	for _, c := range f.clicks {
+		if err := insertContactClick(ctx, t, c.e, c.seq); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(ctx, `UPDATE contact_mark SET upto = ? WHERE upto = ?`, f.last, f.first-1); err != nil {
+		return fmt.Errorf("move mark of contacts: %w", err)
+	}
+	return nil
+}
+
+// gatherContacts makes contact_click complete. It holds one page at a time, and
+// each is read and written in one transaction, so that nothing erased meanwhile
+// comes back.
+func (w *writer) gatherContacts(ctx context.Context) error {
+	for more := true; more; {
+		err := w.do(ctx, func(ctx context.Context, t tx) (err error) {
+			more, err = gatherPage(ctx, t)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("gather clicks of contacts: %w", err)
+		}
+	}
+	return nil
+}
+
+func gatherPage(ctx context.Context, t tx) (more bool, err error) {
+	var mark, last int64
+	err = t.one(ctx, []any{&mark, &last}, `SELECT upto, (SELECT coalesce(max(seq), 0) FROM event) FROM contact_mark`)
+	if err != nil || mark >= last {
+		return false, err
+	}
+	page, err := collect(ctx, t.query, readEvent, `SELECT `+eventColumns+`
+		FROM identity AS i CROSS JOIN event AS e ON e.seq = i.seq WHERE i.seq > ? ORDER BY i.seq LIMIT ?`, mark, contactPage)
+	if err != nil {
+		return false, err
+	}
+	for i := range page {
+		if e := &page[i]; bringsContactClick(e) {
+			if err := insertContactClick(ctx, t, e, e.Seq); err != nil {
+				return false, err
+			}
+		}
+	}
+	if more = len(page) == contactPage; more {
+		last = page[len(page)-1].Seq
+	}
+	_, err = t.exec(ctx, `UPDATE contact_mark SET upto = ?`, last)
+	return more, err
+}
+
+// forgetContacts erases what the rule of the same contact keeps of a lead: its
+// own clicks, and that another lead's row took one of them. It needs the side
+// rows of the lead.
+func forgetContacts(ctx context.Context, t tx, lead ...any) error {
+	const events = `SELECT seq FROM event WHERE account = ?1 AND source = ?2 AND lead = ?3`
+	const side = `(SELECT json_extract(doc, '$.contact') FROM identity WHERE seq IN (` + events + `))`
+	const clicks = `(SELECT json_extract(c.value, '$.id') FROM identity AS i, json_each(i.doc, '$.clicks') AS c
+		WHERE i.seq IN (` + events + `))`
+	const taken = `(SELECT x.conversion FROM click_index AS x JOIN conversion AS r ON r.id = x.conversion
+		WHERE x.account = ?1 AND x.click IN ` + clicks + ` AND json_extract(r.doc, '$.want.click.event') IN (` + events + `))`
+	for _, text := range []string{
+		`DELETE FROM slot WHERE account = ?1 AND conversion IN ` + taken,
+		`DELETE FROM click_index WHERE conversion IN ` + taken,
+		`DELETE FROM contact_click WHERE account = ?1 AND source = ?2 AND contact IN ` + side + ` AND seq IN (` + events + `)`,
+	} {
+		if _, err := t.exec(ctx, text, lead...); err != nil {
+			return fmt.Errorf("erase clicks of a contact: %w", err)
+		}
+	}
+	return nil
+}
