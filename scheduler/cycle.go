@@ -253,13 +253,23 @@ func (c *cycle) due(ctx context.Context, claim conversions.Claim) ([]conversions
 			return nil, fmt.Errorf("claim due rows: %w", err)
 		}
 		ready, closed := c.divide(rows)
+		late, closed, err := c.lateClicks(ctx, rows, closed)
+		if err != nil {
+			return nil, err
+		}
+		if len(late) > 0 {
+			if err := c.s.cfg.Store.Decide(ctx, c.a.keeper.current(), late); err != nil {
+				return nil, fmt.Errorf("store late clicks: %w", err)
+			}
+			c.report.Folded += len(late)
+		}
 		if len(closed) > 0 {
 			if err := c.s.cfg.Store.Record(ctx, c.a.keeper.current(), closed); err != nil {
 				return nil, fmt.Errorf("close rows: %w", err)
 			}
 			c.report.Closed += len(closed)
 		}
-		if len(ready) > 0 || len(closed) == 0 {
+		if len(late) == 0 && (len(ready) > 0 || len(closed) == 0) {
 			return ready, nil
 		}
 	}

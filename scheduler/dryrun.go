@@ -56,9 +56,20 @@ func (c *cycle) wouldSend(ctx context.Context) ([]conversions.Row, error) {
 			rows = append(rows, r)
 		}
 	}
-	rows, _ = c.divide(rows)
-	slices.SortStableFunc(rows, inSendingOrder)
-	return rows, nil
+	ready, closed := c.divide(rows)
+	late, _, err := c.lateClicks(ctx, stored, closed)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range late {
+		i := slices.IndexFunc(stored, func(r conversions.Row) bool { return r.ID == d.Entries[0].Row })
+		if r := stored[i].Apply(d.Entries[0]); !r.Due.IsZero() && !r.Due.After(c.start) {
+			ready = append(ready, r)
+		}
+	}
+	ready, _ = c.divide(ready) // a click may have come too late to be sent
+	slices.SortStableFunc(ready, inSendingOrder)
+	return ready, nil
 }
 
 func inSendingOrder(a, b conversions.Row) int {
@@ -80,7 +91,11 @@ func (c *cycle) foldInMemory(ctx context.Context) (map[conversions.Key]conversio
 	}
 	fresh := map[conversions.Key]conversions.Row{}
 	for _, w := range works {
-		for _, e := range decide(w, rules, c.s.cfg.Match, c.start).Entries {
+		d, err := c.s.decide(ctx, w, rules, c.start, conversions.Row.Decide)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range d.Entries {
 			row := rowOf(w, e).Apply(e)
 			fresh[row.Key] = row
 		}

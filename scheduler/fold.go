@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"closeloop/conversions"
@@ -159,7 +160,9 @@ func (s *Scheduler) foldPortion(ctx context.Context, a *account) (int, error) {
 	now := s.cfg.Now()
 	ds := make([]conversions.Decision, len(works))
 	for i, w := range works {
-		ds[i] = decide(w, rules, s.cfg.Match, now)
+		if ds[i], err = s.decide(ctx, w, rules, now, conversions.Row.Decide); err != nil {
+			return 0, err
+		}
 	}
 	if err := s.cfg.Store.Decide(ctx, a.keeper.current(), ds); err != nil {
 		return 0, fmt.Errorf("store decisions: %w", err)
@@ -167,24 +170,25 @@ func (s *Scheduler) foldPortion(ctx context.Context, a *account) (int, error) {
 	return len(works), nil
 }
 
-// decide folds one lead and compares what is wanted with its rows.
-func decide(w conversions.LeadWork, rules conversions.Rules, match conversions.Matcher, now time.Time) conversions.Decision {
-	return decideWith(w, rules, match, now, conversions.Row.Decide)
-}
-
 // comparison is how a row is compared with its want: Row.Decide, or
 // Row.Replay.
 type comparison func(r conversions.Row, w conversions.Want, events []conversions.Event, now time.Time) (conversions.Entry, bool)
 
-func decideWith(w conversions.LeadWork, rules conversions.Rules, match conversions.Matcher, now time.Time, compare comparison) conversions.Decision {
+// decide folds one lead and compares what is wanted with its rows.
+func (s *Scheduler) decide(ctx context.Context, w conversions.LeadWork, rules conversions.Rules, now time.Time, compare comparison) (conversions.Decision, error) {
+	contact, err := s.contactEvents(ctx, w, rules)
+	if err != nil {
+		return conversions.Decision{}, err
+	}
+	known := slices.Concat(w.Events, contact) // all that a click can be of
 	d := conversions.Decision{Source: w.Source, Lead: w.Lead, Inbox: w.Inbox}
-	for _, want := range conversions.Fold(w.Events, rules, match) {
+	for _, want := range conversions.Fold(w.Events, rules, s.matcher(rules, contact)) {
 		row := newest(w, rules.Account, want)
-		if e, changed := compare(row, want, w.Events, now); changed {
+		if e, changed := compare(row, want, known, now); changed {
 			d.Entries = append(d.Entries, e)
 		}
 	}
-	return d
+	return d, nil
 }
 
 // newest returns the stage's row of the latest generation, or a new one: the

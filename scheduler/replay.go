@@ -81,7 +81,10 @@ func (s *Scheduler) replayPage(ctx context.Context, a *account, q *conversions.R
 	if len(works) == 0 {
 		return false, nil
 	}
-	ds := s.replayed(works, rules, report)
+	ds, err := s.replayed(ctx, works, rules, report)
+	if err != nil {
+		return false, err
+	}
 	if report.Applied && len(ds) > 0 {
 		if err := s.cfg.Store.Decide(ctx, a.keeper.current(), ds); err != nil {
 			return false, fmt.Errorf("store decisions: %w", err)
@@ -93,11 +96,14 @@ func (s *Scheduler) replayPage(ctx context.Context, a *account, q *conversions.R
 }
 
 // replayed decides leads anew and counts what that changes.
-func (s *Scheduler) replayed(works []conversions.LeadWork, rules conversions.Rules, report *ReplayReport) []conversions.Decision {
+func (s *Scheduler) replayed(ctx context.Context, works []conversions.LeadWork, rules conversions.Rules, report *ReplayReport) ([]conversions.Decision, error) {
 	var ds []conversions.Decision
 	for _, w := range works {
 		report.Leads++
-		d := decideWith(w, rules, s.cfg.Match, s.cfg.Now(), conversions.Row.Replay)
+		d, err := s.decide(ctx, w, rules, s.cfg.Now(), conversions.Row.Replay)
+		if err != nil {
+			return nil, err
+		}
 		for _, e := range d.Entries {
 			report.note(rowOf(w, e), e)
 		}
@@ -105,7 +111,7 @@ func (s *Scheduler) replayed(works []conversions.LeadWork, rules conversions.Rul
 			ds = append(ds, d)
 		}
 	}
-	return ds
+	return ds, nil
 }
 
 func (r *ReplayReport) note(before conversions.Row, e conversions.Entry) {

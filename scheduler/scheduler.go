@@ -92,12 +92,17 @@ type Account struct {
 	Destination Destination
 }
 
-// Config is what New needs. All fields but Spread and Calls are required.
+// Config is what New needs. All fields but Contacts, MatchContact,
+// Spread and Calls are required.
 type Config struct {
 	Store    Store
 	Accounts []Account
 	// Match finds the click that belongs to an outcome.
 	Match conversions.Matcher
+	// Contacts and MatchContact find the click of the same contact for the
+	// accounts whose rules allow it; without them the rule does nothing.
+	Contacts     Contacts
+	MatchContact conversions.ContactMatcher
 	// Now is the clock. It must not run ahead of the time that timers use.
 	Now func() time.Time
 	// NewID gives short unique names for runs and batches.
