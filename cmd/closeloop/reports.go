@@ -190,7 +190,7 @@ func (a *app) report(ctx context.Context, r audit.Report, q audit.Query, databas
 			hint: "closeloop serve makes it at its first start; until then there is nothing to report",
 		}
 	}
-	s, err := openStore(ctx, database)
+	s, err := openStore(ctx, database, false)
 	if err != nil {
 		return err
 	}

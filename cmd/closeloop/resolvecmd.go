@@ -233,7 +233,7 @@ func (a *app) withEngine(ctx context.Context, f func(context.Context, *engine, *
 	if err != nil {
 		return err
 	}
-	s, err := openStore(ctx, cfg.Database.SQLite)
+	s, err := openStore(ctx, cfg.Database.SQLite, matchesContacts(cfg))
 	if err != nil {
 		return err
 	}

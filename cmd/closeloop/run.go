@@ -54,7 +54,7 @@ func (a *app) run(ctx context.Context, cfg *config.Config, only conversions.Acco
 	if err != nil {
 		return err
 	}
-	s, err := openStore(ctx, cfg.Database.SQLite)
+	s, err := openStore(ctx, cfg.Database.SQLite, matchesContacts(cfg))
 	if err != nil {
 		return err
 	}

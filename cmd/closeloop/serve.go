@@ -49,7 +49,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, ready func(net.Addr
 	if err != nil {
 		return err
 	}
-	s, err := openStore(ctx, cfg.Database.SQLite)
+	s, err := openStore(ctx, cfg.Database.SQLite, matchesContacts(cfg))
 	if err != nil {
 		return err
 	}

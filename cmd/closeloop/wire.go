@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,8 +57,9 @@ func (a *app) configFile() string {
 }
 
 // openStore opens the database, naming the way out of the mistakes people make.
-func openStore(ctx context.Context, path string) (*sqlite.Store, error) {
-	s, err := sqlite.Open(ctx, path, sqlite.Options{})
+// contacts keeps the clicks of contacts; a report needs none.
+func openStore(ctx context.Context, path string, contacts bool) (*sqlite.Store, error) {
+	s, err := sqlite.Open(ctx, path, sqlite.Options{Contacts: contacts})
 	switch {
 	case errors.Is(err, store.ErrSchemaNewer):
 		return nil, &hinted{err: err, hint: "a newer closeloop wrote it: use that version, or restore a backup", code: exitFailed}
@@ -65,6 +67,11 @@ func openStore(ctx context.Context, path string) (*sqlite.Store, error) {
 		return nil, &hinted{err: err, hint: databaseHint(path), code: exitFailed}
 	}
 	return s, nil
+}
+
+// matchesContacts reports whether any account takes clicks of contacts.
+func matchesContacts(cfg *config.Config) bool {
+	return slices.ContainsFunc(cfg.Accounts, func(a config.Account) bool { return a.MatchContact })
 }
 
 // databaseHint looks at what is in the way of a database.
@@ -206,7 +213,8 @@ func (a *app) newEngine(cfg *config.Config, s store.Store, logger *slog.Logger) 
 		})
 	}
 	e.Scheduler = scheduler.New(scheduler.Config{
-		Store: s, Accounts: accounts, Match: gclid.Belonging, Now: a.now, NewID: newID,
+		Store: s, Accounts: accounts, Match: gclid.Belonging, Contacts: s, MatchContact: gclid.OfContact,
+		Now: a.now, NewID: newID,
 		Holder: holder(), Logger: logger, Spread: cfg.SpreadWindow,
 	})
 	return e, nil

@@ -106,6 +106,8 @@ type Account struct {
 	// Hold, Settle and ClickWait are as in conversions.Rules, except that 0 is
 	// taken as zero and not as the default.
 	Hold, Settle, ClickWait time.Duration
+	// MatchContact is as in conversions.Rules.
+	MatchContact bool
 	// WithdrawWait and WithdrawDenied are as in conversions.Rules; a
 	// WithdrawWait of 0 retracts at once.
 	WithdrawWait   time.Duration
@@ -150,6 +152,7 @@ func (a Account) Rules() conversions.Rules {
 		Account: a.Name, Target: conversions.Target{API: a.API, Customer: a.Customer},
 		Mode: a.Mode, Currency: a.Currency, Consent: a.Consent, OnBooked: onBooked,
 		Hold: a.Hold, Settle: a.Settle, ClickWait: a.ClickWait,
+		MatchContact: a.MatchContact,
 		WithdrawWait: a.WithdrawWait, WithdrawDenied: a.WithdrawDenied,
 		UploadFrom: a.UploadFrom, Stages: stages,
 	}

@@ -46,7 +46,7 @@ func keysOf(section string) []string {
 	case sectionAccount:
 		return []string{
 			"name", "customer", "login_customer", "api", "mode", "schedule", "zone", "currency", "consent",
-			"hold", "settle", "click_wait", "withdraw_wait", "withdraw_denied", "upload_from", "on_booked", "stages", "credentials", "endpoint", "plaintext",
+			"hold", "settle", "click_wait", "match_contact", "withdraw_wait", "withdraw_denied", "upload_from", "on_booked", "stages", "credentials", "endpoint", "plaintext",
 		}
 	case sectionStages:
 		return []string{"booked", "quoted"}

@@ -73,6 +73,7 @@ func account(o object) Account {
 	set(o, "hold", &a.Hold, parseDuration)
 	set(o, "settle", &a.Settle, parseDuration)
 	set(o, "click_wait", &a.ClickWait, parseDuration)
+	set(o, "match_contact", &a.MatchContact, parseBool)
 	set(o, "withdraw_wait", &a.WithdrawWait, parseDuration)
 	set(o, "withdraw_denied", &a.WithdrawDenied, parseBool)
 	set(o, "upload_from", &a.UploadFrom, parseFrom(a.Zone))
