@@ -12,14 +12,14 @@ import (
 	"closeloop/store/sqlite"
 )
 
-// counted counts how often the clicks of contacts are asked for.
-type counted struct {
+// asking counts how often the clicks of contacts are asked for.
+type asking struct {
 	*sqlite.Store
 	asked atomic.Int64
 }
 
 // ContactClicks implements scheduler.Contacts.
-func (c *counted) ContactClicks(ctx context.Context, q conversions.ContactQuery) ([]conversions.Event, error) {
+func (c *asking) ContactClicks(ctx context.Context, q conversions.ContactQuery) ([]conversions.Event, error) {
 	c.asked.Add(1)
 	return c.Store.ContactClicks(ctx, q)
 }
@@ -27,7 +27,7 @@ func (c *counted) ContactClicks(ctx context.Context, q conversions.ContactQuery)
 // contacts is a rig whose account takes clicks of the same contact.
 type contacts struct {
 	*rig
-	asked *counted
+	asked *asking
 }
 
 func newContacts(t *testing.T) *contacts {
@@ -40,7 +40,7 @@ func newContacts(t *testing.T) *contacts {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	r.store = s
-	return &contacts{rig: r, asked: &counted{Store: s}}
+	return &contacts{rig: r, asked: &asking{Store: s}}
 }
 
 func (c *contacts) on(d scheduler.Destination) *scheduler.Scheduler {
