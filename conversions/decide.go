@@ -90,13 +90,20 @@ func clickAt(events []Event, ref ClickRef) Click {
 func (r Row) same(o Want) bool {
 	w := r.Want
 	if r.sent() {
-		waits := !w.Withdraw || r.Known.Status == KnownRetracted || w.ChangeDue.Equal(o.ChangeDue)
-		return w.Wanted == o.Wanted && w.Reason == o.Reason && w.Withdraw == o.Withdraw && w.Value == o.Value &&
-			w.Test == o.Test && waits && (r.Known.Status != KnownUnanswered || w.Click == o.Click)
+		return r.sameOperation(o)
 	}
 	times := w.At.Equal(o.At) && w.Lead.Equal(o.Lead) && w.Due.Equal(o.Due) &&
 		w.Deadline.Equal(o.Deadline) && w.WaitUntil.Equal(o.WaitUntil) && w.ChangeDue.Equal(o.ChangeDue)
 	return times && w.withoutTimes() == o.withoutTimes()
+}
+
+// sameOperation is same for a conversion that Google may know.
+func (r Row) sameOperation(o Want) bool {
+	w := r.Want
+	waits := !w.Withdraw || r.Known.Status == KnownRetracted || w.ChangeDue.Equal(o.ChangeDue)
+	click := r.Known.Status != KnownUnanswered || w.Click == o.Click
+	return w.Wanted == o.Wanted && w.Reason == o.Reason && w.Withdraw == o.Withdraw && w.Value == o.Value &&
+		w.Test == o.Test && waits && click
 }
 
 func (w Want) withoutTimes() Want {
