@@ -17,7 +17,7 @@ func rebuilds(w *world) {
 	lives := 0
 	rapid.Check(w.T, func(rt *rapid.T) {
 		lives++
-		l := &life{rt: rt, world: world{
+		l := &life{rt: rt, forgotten: map[conversions.LeadID]bool{}, world: world{
 			T: w.T, d: w.d, name: w.name, s: w.s, now: w.now.Add(789 * time.Nanosecond), bodies: 1000 * lives,
 			account: conversions.AccountID(fmt.Sprintf("life-%d", lives)),
 		}}
@@ -32,8 +32,9 @@ func rebuilds(w *world) {
 type life struct {
 	world
 
-	rt     *rapid.T
-	flying []conversions.Batch
+	rt        *rapid.T
+	flying    []conversions.Batch
+	forgotten map[conversions.LeadID]bool // leads whose click ids were erased at least once
 }
 
 // pick draws one of n numbers, each as likely as the others: rapid's own ranges
@@ -62,8 +63,10 @@ func (l *life) step() {
 		l.closeLate()
 	case 13:
 		if l.pick("forget", 4) == 0 {
-			_, err := l.s.Forget(l.Context(), l.account, source, l.lead())
+			lead := l.lead()
+			_, err := l.s.Forget(l.Context(), l.account, source, lead)
 			l.must(err)
+			l.forgotten[lead] = true
 		}
 	case 14:
 		l.guard()
