@@ -222,26 +222,3 @@ func rowByNumber(ctx context.Context, e *engine, account conversions.AccountID, 
 	}
 	return conversions.Row{}, fmt.Errorf("row %d: %w", id, conversions.ErrNotFound)
 }
-
-// withEngine opens what a command needs to work for an account, and closes it.
-func (a *app) withEngine(ctx context.Context, f func(context.Context, *engine, *config.Config) error) error {
-	cfg, err := a.loadConfig()
-	if err != nil {
-		return err
-	}
-	logger, err := a.logger()
-	if err != nil {
-		return err
-	}
-	s, err := openStore(ctx, cfg.Database.SQLite, matchesContacts(cfg))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = s.Close() }()
-	e, err := a.newEngine(cfg, s, logger)
-	if err != nil {
-		return err
-	}
-	defer e.close()
-	return f(ctx, e, cfg)
-}

@@ -46,33 +46,21 @@ func runCommand(a *app) *cobra.Command {
 }
 
 func (a *app) run(ctx context.Context, cfg *config.Config, only conversions.AccountID, dry bool, format string) error {
-	logger, err := a.logger()
-	if err != nil {
-		return err
-	}
 	accounts, err := chosen(cfg, only)
 	if err != nil {
 		return err
 	}
-	s, err := openStore(ctx, cfg.Database.SQLite, matchesContacts(cfg))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = s.Close() }()
-	e, err := a.newEngine(cfg, s, logger)
-	if err != nil {
-		return err
-	}
-	defer e.close()
-	var reports []scheduler.Report
-	for _, account := range accounts {
-		report, err := e.RunNow(ctx, account, dry)
-		if err != nil {
-			return failedFor(account, "run "+string(account), err)
+	return a.openEngine(ctx, cfg, func(e *engine) error {
+		var reports []scheduler.Report
+		for _, account := range accounts {
+			report, err := e.RunNow(ctx, account, dry)
+			if err != nil {
+				return failedFor(account, "run "+string(account), err)
+			}
+			reports = append(reports, report)
 		}
-		reports = append(reports, report)
-	}
-	return a.printReports(reports, format)
+		return a.printReports(reports, format)
+	})
 }
 
 func chosen(cfg *config.Config, only conversions.AccountID) ([]conversions.AccountID, error) {

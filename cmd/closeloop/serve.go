@@ -16,7 +16,6 @@ import (
 
 	"closeloop/cmd/closeloop/config"
 	"closeloop/conversions"
-	"closeloop/store/sqlite"
 	"closeloop/webhook"
 )
 
@@ -45,32 +44,20 @@ func serveCommand(a *app) *cobra.Command {
 
 // serve is the service. ready is told the address once it listens.
 func (a *app) serve(ctx context.Context, cfg *config.Config, ready func(net.Addr)) error {
-	logger, err := a.logger()
-	if err != nil {
-		return err
-	}
-	s, err := openStore(ctx, cfg.Database.SQLite, matchesContacts(cfg))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = s.Close() }()
-	e, err := a.newEngine(cfg, s, logger)
-	if err != nil {
-		return err
-	}
-	defer e.close()
-	server, err := a.newServer(cfg, s, e, logger)
-	if err != nil {
-		return err
-	}
-	listener, err := listen(ctx, cfg.Listen)
-	if err != nil {
-		return err
-	}
-	logger.InfoContext(ctx, "listening", slog.String("address", listener.Addr().String()),
-		slog.Bool("tls", cfg.Listen.TLS.Enabled()), slog.String("version", version), slog.Any("test_mode", onlyTesting(cfg)))
-	ready(listener.Addr())
-	return a.work(ctx, cfg, e, s, server, listener, logger)
+	return a.openEngine(ctx, cfg, func(e *engine) error {
+		server, err := a.newServer(cfg, e)
+		if err != nil {
+			return err
+		}
+		listener, err := listen(ctx, cfg.Listen)
+		if err != nil {
+			return err
+		}
+		e.logger.InfoContext(ctx, "listening", slog.String("address", listener.Addr().String()),
+			slog.Bool("tls", cfg.Listen.TLS.Enabled()), slog.String("version", version), slog.Any("test_mode", onlyTesting(cfg)))
+		ready(listener.Addr())
+		return a.work(ctx, cfg, e, server, listener)
+	})
 }
 
 // onlyTesting lists the accounts whose conversions are not really sent.
@@ -84,12 +71,12 @@ func onlyTesting(cfg *config.Config) []string {
 	return names
 }
 
-func (a *app) newServer(cfg *config.Config, s *sqlite.Store, e *engine, logger *slog.Logger) (*http.Server, error) {
+func (a *app) newServer(cfg *config.Config, e *engine) (*http.Server, error) {
 	all, err := endpoints(cfg)
 	if err != nil {
 		return nil, err
 	}
-	hooks, err := webhook.New(webhook.Config{Endpoints: all, Log: s, Now: a.now, Logger: logger, OnEvent: e.Wake})
+	hooks, err := webhook.New(webhook.Config{Endpoints: all, Log: e.store, Now: a.now, Logger: e.logger, OnEvent: e.Wake})
 	if err != nil {
 		return nil, fmt.Errorf("set up webhooks: %w", err)
 	}
@@ -98,7 +85,7 @@ func (a *app) newServer(cfg *config.Config, s *sqlite.Store, e *engine, logger *
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ok\n"))
 	})
-	return webhook.Server(mux, logger), nil
+	return webhook.Server(mux, e.logger), nil
 }
 
 func listen(ctx context.Context, l config.Listen) (net.Listener, error) {
@@ -131,16 +118,16 @@ func listenHint(err error) string {
 }
 
 // work runs the parts of the service until ctx is done, then waits for each.
-func (a *app) work(ctx context.Context, cfg *config.Config, e *engine, s *sqlite.Store, server *http.Server, l net.Listener, logger *slog.Logger) error { //nolint:revive // the parts of the service, wired once
+func (a *app) work(ctx context.Context, cfg *config.Config, e *engine, server *http.Server, l net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.Run(ctx) })
 	g.Go(func() error {
 		return answer(server, l, cfg.Listen.TLS)
 	})
-	g.Go(func() error { return drain(ctx, server, logger) })
-	g.Go(func() error { a.housekeeping(ctx, cfg, s, logger); return nil })
+	g.Go(func() error { return drain(ctx, server, e.logger) })
+	g.Go(func() error { a.housekeeping(ctx, cfg, e); return nil })
 	err := g.Wait()
-	logger.InfoContext(context.WithoutCancel(ctx), "stopped")
+	e.logger.InfoContext(context.WithoutCancel(ctx), "stopped")
 	return err //nolint:wrapcheck // each part wraps its own
 }
 
@@ -172,18 +159,18 @@ func drain(ctx context.Context, server *http.Server, logger *slog.Logger) error 
 }
 
 // housekeeping deletes what retention says, once an hour.
-func (a *app) housekeeping(ctx context.Context, cfg *config.Config, s *sqlite.Store, logger *slog.Logger) {
+func (a *app) housekeeping(ctx context.Context, cfg *config.Config, e *engine) {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
 	for {
-		n, err := s.PurgeQuarantine(ctx, a.now().Add(-cfg.Retention.Quarantine))
+		n, err := e.store.PurgeQuarantine(ctx, a.now().Add(-cfg.Retention.Quarantine))
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			logger.ErrorContext(ctx, "purge_failed", slog.Any("error", err))
+			e.logger.ErrorContext(ctx, "purge_failed", slog.Any("error", err))
 		case n > 0:
-			logger.InfoContext(ctx, "quarantine_purged", slog.Int("deliveries", n))
+			e.logger.InfoContext(ctx, "quarantine_purged", slog.Int("deliveries", n))
 		}
 		select {
 		case <-ctx.Done():

@@ -162,6 +162,7 @@ func dial(acc config.Account) (*googleads.Client, error) {
 type engine struct {
 	*scheduler.Scheduler
 	store   store.Store
+	logger  *slog.Logger
 	clients []*googleads.Client
 }
 
@@ -194,7 +195,7 @@ func (e *engine) close() {
 
 // newEngine wires the scheduler to the store and to Google.
 func (a *app) newEngine(cfg *config.Config, s store.Store, logger *slog.Logger) (*engine, error) {
-	e := &engine{store: s}
+	e := &engine{store: s, logger: logger}
 	var accounts []scheduler.Account
 	for _, acc := range cfg.Accounts {
 		schedule, err := scheduler.ParseSchedule(acc.Schedule, acc.Zone)
@@ -248,4 +249,34 @@ func display(q *audit.Query, cfg *config.Config) {
 	for _, s := range cfg.Sources {
 		q.Sources[s.Key] = s.Account
 	}
+}
+
+// withEngine opens what the named configuration needs to work for its
+// accounts, and closes it after f.
+func (a *app) withEngine(ctx context.Context, f func(context.Context, *engine, *config.Config) error) error {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	return a.openEngine(ctx, cfg, func(e *engine) error { return f(ctx, e, cfg) })
+}
+
+// openEngine opens the database and the connections for f, and closes them
+// after it.
+func (a *app) openEngine(ctx context.Context, cfg *config.Config, f func(*engine) error) error {
+	logger, err := a.logger()
+	if err != nil {
+		return err
+	}
+	s, err := openStore(ctx, cfg.Database.SQLite, matchesContacts(cfg))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	e, err := a.newEngine(cfg, s, logger)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	return f(e)
 }
