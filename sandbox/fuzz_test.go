@@ -43,7 +43,7 @@ func FuzzRow(f *testing.F) {
 	f.Fuzz(func(t *testing.T, gclid, gbraid, wbraid, action, when, order, currency string, value float64) {
 		for _, s := range []string{gclid, gbraid, wbraid, action, when, order, currency} {
 			if !utf8.ValidString(s) {
-				t.Skip("not representable in a proto string")
+				return // not representable in a proto string
 			}
 		}
 		row := &services.ClickConversion{
@@ -80,7 +80,7 @@ func FuzzAdjustment(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind int32, order, gclid, converted, action, when, currency string, value float64, has uint8) {
 		for _, s := range []string{order, gclid, converted, action, when, currency} {
 			if !utf8.ValidString(s) {
-				t.Skip("not representable in a proto string")
+				return // not representable in a proto string
 			}
 		}
 		row := &adjustment{
@@ -121,7 +121,7 @@ func FuzzQuery(f *testing.F) {
 	f.Add("SELECT a.b FROM '")
 	f.Fuzz(func(t *testing.T, query string) {
 		if !utf8.ValidString(query) {
-			t.Skip("not representable in a proto string")
+			return // not representable in a proto string
 		}
 		ctx := metadata.NewOutgoingContext(t.Context(), md)
 		_, err := client.Search(ctx, &services.SearchGoogleAdsRequest{CustomerId: account, Query: query})

@@ -31,7 +31,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, secret) {
-			t.Skip("the file itself holds what is looked for")
+			return // the file itself holds what is looked for
 		}
 		readFile := func(name string) ([]byte, error) {
 			if name == "closeloop.yaml" {
