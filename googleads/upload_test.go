@@ -573,3 +573,27 @@ func TestUploadEmpty(t *testing.T) {
 	s := start(t, sandboxConfig())
 	diff(t, connect(t, s).Upload(t.Context(), batch(t, 0), false), conversions.Reply{})
 }
+
+// A call that fails because of its only row has judged that row: the row waits or ends, and nothing else is paused for it.
+func TestLoneRowsOwnAnswerIsNoFailedCall(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		number int32
+		want   conversions.Verdict
+	}{
+		"refused":    {3, conversions.Refused},
+		"too recent": {44, conversions.Later},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, sandboxConfig())
+			if err := s.Fault(sandbox.Fault{Kind: sandbox.FaultError, Family: "conversion_upload_error", Number: tt.number}); err != nil {
+				t.Fatal(err)
+			}
+			r := connect(t, s).Upload(t.Context(), batch(t, 1), false)
+			if r.Call != nil || len(r.Answers) != 1 || r.Answers[0].Verdict != tt.want {
+				t.Errorf("call %+v, answers %+v, want the row's own %s", r.Call, r.Answers, tt.want)
+			}
+		})
+	}
+}

@@ -341,7 +341,7 @@ func setting(rt *rapid.T) sandbox.Unproven {
 		u.WholeRequest = []int32{15, 23} // ORDER_ID_ALREADY_IN_USE, CLICK_CONVERSION_ALREADY_EXISTS
 	}
 	if toss("repeated adjustments fail the request") {
-		u.WholeAdjustRequest = []int32{4, 8, 13} // ALREADY_RETRACTED, MORE_RECENT_RESTATEMENT_FOUND, RESTATEMENT_ALREADY_EXISTS
+		u.WholeAdjustRequest = []int32{4, 5, 8, 9, 13} // every code that judges one conversion
 	}
 	if toss("a quota") {
 		u.OperationsPerDay, u.OperationsPerRow = 12, toss("of rows")
