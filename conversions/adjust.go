@@ -36,7 +36,7 @@ func (r *Row) adjusted(e Entry) {
 		r.alreadyAdjusted(e)
 	case Refused:
 		r.closes(e, ReasonAdjustRefused)
-	case Retry, Later, FixBatch, Pause:
+	case Retry, Later, FixBatch, Pause, Submitted, Unclear:
 		r.again(e)
 	}
 }
@@ -46,6 +46,10 @@ func (r *Row) changed(e Entry) {
 	r.Known.Batch, r.Known.Since = e.Batch, e.At
 	r.NotFound = 0
 	r.accepted()
+	if e.Item.Op == OpRetract && r.Known.Target.API == APIDataManager {
+		r.Known.Status, r.Known.Value = KnownThere, AmountOf(0)
+		return
+	}
 	if e.Item.Op == OpRetract {
 		r.Known.Status, r.Known.Value = KnownRetracted, Amount{}
 		return
@@ -62,6 +66,9 @@ func (r *Row) alreadyAdjusted(e Entry) {
 		r.Known.Status, r.Known.Value = KnownRetracted, Amount{}
 		r.Known.Batch, r.Known.Since = e.Batch, e.At
 		r.accepted()
+	case r.Known.Target.API == APIDataManager: // says that the conversion is there, not with which value
+		r.valueUnknown()
+		r.closes(e, ReasonValueKept)
 	case e.Answer.meetsAnother(e.Resent):
 		r.valueUnknown()
 		r.again(e)

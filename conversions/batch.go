@@ -77,6 +77,9 @@ type Item struct {
 	// Bumped is true when At was moved by a second because somebody else had
 	// uploaded the same click and time.
 	Bumped bool `json:"bumped,omitempty"`
+	// Isolated is true when the row is sent in a small request because an
+	// earlier one failed in part and did not say where.
+	Isolated bool `json:"isolated,omitempty"`
 }
 
 // Batch is one request and its manifest. The manifest is stored before the
@@ -94,6 +97,12 @@ type Batch struct {
 	// Attempts counts how often it was sent, the current time included.
 	Attempts int    `json:"-"`
 	Items    []Item `json:"items"`
+	// RequestID, AnsweredAt and Polls are set on a batch that the vendor took
+	// for processing: the id to ask its status with, when it was taken, and
+	// how often its status was asked for.
+	RequestID  string    `json:"-"`
+	AnsweredAt time.Time `json:"-"`
+	Polls      int       `json:"-"`
 }
 
 // Resent reports whether an earlier attempt of this very manifest went

@@ -8,9 +8,9 @@ import "time"
 // For a conversion that has no row yet, call it on Row{Key: key}.
 func (r Row) Decide(w Want, events []Event, now time.Time) (Entry, bool) {
 	if r.onlyRulesChanged(w) {
-		test := w.Test
+		test, keep := w.Test, w.KeepValue
 		w = r.Want
-		w.Test = test // whether anything may be sent at all is never of yesterday
+		w.Test, w.KeepValue = test, keep // what may be sent at all is never of yesterday
 	}
 	return r.Replay(w, events, now)
 }
@@ -46,14 +46,20 @@ func (r Row) Replay(w Want, events []Event, now time.Time) (Entry, bool) {
 // no new tag, amount or consent asks for it: rules of today apply to what was
 // never sent.
 func (r Row) onlyRulesChanged(w Want) bool {
-	if r.Known.Status == KnownUnanswered && w.Click != r.Want.Click {
+	if r.fateOpen() && w.Click != r.Want.Click {
 		return false // it may yet be refused with the click it was sent with
 	}
 	return r.sent() && w.Tag == r.Want.Tag && w.ValueEvent == r.Want.ValueEvent && w.Consent == r.Want.Consent
 }
 
+// fateOpen reports whether the row was sent and may yet be refused.
+func (r Row) fateOpen() bool { return r.Known.Status == KnownUnanswered || r.Pending != nil }
+
 // sent reports whether Google may know the row.
 func (r Row) sent() bool {
+	if r.Pending != nil {
+		return true
+	}
 	switch r.Known.Status {
 	case KnownThere, KnownThereValue, KnownUnanswered, KnownRetracted:
 		return true
@@ -101,9 +107,9 @@ func (r Row) same(o Want) bool {
 func (r Row) sameOperation(o Want) bool {
 	w := r.Want
 	waits := !w.Withdraw || r.Known.Status == KnownRetracted || w.ChangeDue.Equal(o.ChangeDue)
-	click := r.Known.Status != KnownUnanswered || w.Click == o.Click
+	click := !r.fateOpen() || w.Click == o.Click
 	return w.Wanted == o.Wanted && w.Reason == o.Reason && w.Withdraw == o.Withdraw && w.Value == o.Value &&
-		w.Test == o.Test && waits && click
+		w.Test == o.Test && w.KeepValue == o.KeepValue && waits && click
 }
 
 func (w Want) withoutTimes() Want {
@@ -142,6 +148,14 @@ func (r Row) Answered(b Batch, it Item, a Answer, now time.Time) Entry {
 	}
 }
 
+// Processed returns the entry that records what the vendor said later of item
+// it of batch b, which it had taken for processing.
+func (r Row) Processed(b Batch, it Item, a Answer, now time.Time) Entry {
+	e := r.Answered(b, it, a, now)
+	e.Kind = EntryProcessed
+	return e
+}
+
 // TestedBy returns the entry that records a validate-only answer.
 func (r Row) TestedBy(b Batch, it Item, a Answer, now time.Time) Entry {
 	e := r.Answered(b, it, a, now)
@@ -175,7 +189,7 @@ func (r Row) notBefore(a Answer, met bool, now time.Time) time.Time {
 			return now.Add(Backoff(r.Tries+1, r.OrderID))
 		}
 		return time.Time{}
-	case Done, Refused, Pause:
+	case Done, Refused, Pause, Submitted, Unclear:
 		return time.Time{}
 	default:
 		return time.Time{}

@@ -11,6 +11,9 @@ const (
 	EntryDecided EntryKind = "decided"
 	// EntryAnswered: a batch was answered, or surely failed, for the row.
 	EntryAnswered EntryKind = "answered"
+	// EntryProcessed: the vendor said later what became of a row that it had
+	// taken for processing.
+	EntryProcessed EntryKind = "processed"
 	// EntryTested: a validate-only request was answered for the row.
 	EntryTested EntryKind = "tested"
 	// EntryClosed: time ran out for the row.
@@ -91,6 +94,11 @@ func (r Row) Apply(e Entry) Row {
 		r.decided(e)
 	case EntryAnswered:
 		r.answered(e)
+	case EntryProcessed:
+		if r.Pending == nil || r.Pending.Batch != e.Batch {
+			return r // its fate is known already
+		}
+		r.answered(e)
 	case EntryTested:
 		r.testedBy(e)
 	case EntryClosed:
@@ -128,18 +136,29 @@ func (r *Row) revive() {
 func (r *Row) answered(e Entry) {
 	a := *e.Answer
 	r.Last, r.LastBatch, r.NotBefore = &a, e.Batch, e.NotBefore
-	if e.Item.adjusts() {
+	r.Pending, r.Isolate = nil, r.Isolate && !e.Item.Isolated
+	switch {
+	case a.Verdict == Submitted:
+		r.submitted(e)
+	case a.Verdict == Unclear:
+		r.unclear(e)
+	case e.Item.adjusts():
 		r.adjusted(e)
-		return
+	default:
+		r.uploaded(e)
 	}
-	switch a.Verdict {
+}
+
+// uploaded takes over what an upload came to.
+func (r *Row) uploaded(e Entry) {
+	switch e.Answer.Verdict {
 	case Done:
 		r.know(KnownThere, e)
 	case AlreadyThere:
 		r.alreadyThere(e)
 	case Refused:
 		r.refused(e)
-	case Retry, Later, FixBatch, Pause:
+	case Retry, Later, FixBatch, Pause, Submitted, Unclear:
 		r.again(e)
 	}
 }
@@ -239,7 +258,7 @@ func (r *Row) testedBy(e Entry) {
 	switch a.Verdict {
 	case Done, Refused, AlreadyThere:
 		r.Tested = e.Version
-	case Retry, Later, FixBatch, Pause:
+	case Retry, Later, FixBatch, Pause, Submitted, Unclear:
 		r.again(e)
 	}
 }

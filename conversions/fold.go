@@ -123,7 +123,7 @@ func (l *lead) want(stage Stage, s standing) Want {
 		Currency: l.rules.Currency, Consent: l.consent, Action: r.Action, Target: l.rules.Target,
 		At:   s.since.UTC().Truncate(time.Second),
 		Lead: l.time.UTC(),
-		Test: l.rules.Mode == ModeTest,
+		Test: l.rules.Mode == ModeTest, KeepValue: l.rules.KeepValue,
 	}
 	w.Due = later(l.time.Add(l.rules.Hold), tag.Order().Add(l.rules.Settle)).UTC()
 	w.ChangeDue = tag.Order().Add(l.rules.Settle).UTC()

@@ -22,6 +22,9 @@ func (r Row) Resolve(kind EntryKind, by, note string, now time.Time) (Entry, boo
 }
 
 func (r Row) resolvable(kind EntryKind) bool {
+	if r.Pending != nil {
+		return false // its fate comes first
+	}
 	refused := r.Known.Status == KnownRefused || r.State == StateRefused
 	switch kind {
 	case EntryApproved:

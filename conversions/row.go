@@ -48,6 +48,19 @@ func (k Known) sameClickAndTime(it Item) bool {
 	return k.Click == it.Click && k.Action == it.Action && k.At.Equal(it.At)
 }
 
+// Pending is an operation that the vendor took for processing and has not told
+// the fate of.
+type Pending struct {
+	Op       Operation `json:"op"`
+	Value    Amount    `json:"value,omitzero"`
+	Currency string    `json:"currency,omitempty"`
+	Target   Target    `json:"target"`
+	// Version is the row's that was sent, in Batch, at Since.
+	Version int64     `json:"version"`
+	Batch   BatchID   `json:"batch"`
+	Since   time.Time `json:"since"`
+}
+
 // State is where a row stands, for people: it follows from what is wanted and
 // what is known.
 type State string
@@ -57,6 +70,9 @@ const (
 	StateWaiting   State = "waiting"       // for a click id
 	StateQueued    State = "queued"        // will be sent when due
 	StateSending   State = "sending"       // in a batch without an answer; set when rows are listed, never stored
+	StateSubmitted State = "submitted"     // Google took it for processing and has not said what became of it
+	StateUnclear   State = "unclear"       // Google took it and never said what became of this row; a person may send it again
+	StateZeroed    State = "zeroed"        // withdrawn where nothing can be retracted: Google counts it, with value 0
 	StateDone      State = "done"          // Google holds what we want
 	StateChangeDue State = "change_due"    // Google holds something else than we want now; it will be restated or retracted
 	StateStuck     State = "cannot_change" // Google holds something else than we want now, and it cannot be changed
@@ -71,8 +87,8 @@ const (
 // States returns every state in the order in which reports list them.
 func States() []State {
 	return []State{
-		StateDone, StateSending, StateQueued, StateWaiting, StateTested, StateChangeDue, StateStuck,
-		StateSkipped, StateRefused, StateExpired, StateRetracted, StatePerson,
+		StateDone, StateSending, StateSubmitted, StateQueued, StateWaiting, StateTested, StateChangeDue, StateStuck,
+		StateUnclear, StateSkipped, StateRefused, StateExpired, StateRetracted, StateZeroed, StatePerson,
 	}
 }
 
@@ -129,6 +145,12 @@ type Row struct {
 	// Moved is true once the time was moved because somebody else had
 	// uploaded the same click and second.
 	Moved bool `json:"moved,omitempty"`
+	// Pending is set while the vendor processes an operation: nothing else is
+	// sent for the row until its fate is known.
+	Pending *Pending `json:"pending,omitempty"`
+	// Isolate is true when the row was in a request of which some rows failed,
+	// and is to be sent once more in a small one, so that its own fate shows.
+	Isolate bool `json:"isolate,omitempty"`
 	// Tested is the version whose validation was answered while the account
 	// tested; Last says how.
 	Tested int64 `json:"tested,omitempty"`
@@ -140,7 +162,7 @@ type Row struct {
 // Next returns the operation that would make Google hold what we want, or
 // OpNone. It says nothing about when.
 func (r Row) Next() Operation {
-	if r.Closed != "" || r.stuck() {
+	if r.Pending != nil || r.Closed != "" || r.stuck() {
 		return OpNone
 	}
 	return r.operation()
@@ -157,6 +179,9 @@ func (r Row) operation() Operation {
 		if r.Want.Wanted {
 			return OpUpload
 		}
+		if r.Known.Target.API == APIDataManager {
+			return OpNone // a value of 0 for what is not there would create it
+		}
 		return r.retract()
 	case KnownThere, KnownThereValue:
 		return r.change()
@@ -168,6 +193,8 @@ func (r Row) operation() Operation {
 // change is the operation for a conversion that is there.
 func (r Row) change() Operation {
 	switch {
+	case r.zeroed():
+		return OpNone
 	case r.Want.Withdraw:
 		return r.retract()
 	case r.revalued() && r.changeable():
@@ -182,29 +209,41 @@ func (r Row) revalued() bool {
 	return r.Want.stands() && r.Want.Value.Known && (r.Known.Status == KnownThereValue || r.Known.Value != r.Want.Value)
 }
 
+// zeroed reports whether the conversion is withdrawn as far as an API without
+// retractions allows: Google counts it, with value 0.
+func (r Row) zeroed() bool {
+	return r.Want.Withdraw && r.Known.Status == KnownThere && r.Known.Target.API == APIDataManager && r.Known.Value == AmountOf(0)
+}
+
 // retract is OpRetract unless the retraction cannot or may not be sent.
 func (r Row) retract() Operation {
-	if r.Held || !r.changeable() {
+	if r.Held || !r.changeable() || r.zeroForbidden() {
 		return OpNone
 	}
 	return OpRetract
 }
 
+// zeroForbidden reports whether a rule keeps the value of what cannot be
+// retracted.
+func (r Row) zeroForbidden() bool { return r.Want.KeepValue && r.Known.Target.API == APIDataManager }
+
 // changeable reports whether what is there may be changed: never by an account
 // that only tests.
 func (r Row) changeable() bool { return !r.Want.Test && r.adjustable() }
 
-// adjustable reports whether Google takes adjustments of the conversion: not
-// of those it matched by a wbraid (Google Ads API v25, upload-adjustments
+// adjustable reports whether Google takes adjustments of the conversion: the
+// Google Ads API not of those it matched by a wbraid (v25, upload-adjustments
 // guide).
-func (r Row) adjustable() bool { return r.Known.Click.Kind != WBRAID }
+func (r Row) adjustable() bool {
+	return r.Known.Click.Kind != WBRAID || r.Known.Target.API == APIDataManager
+}
 
 // differs reports whether Google holds, or may hold, something else than what
 // is wanted now.
 func (r Row) differs() bool {
 	switch r.Known.Status {
 	case KnownThere, KnownThereValue:
-		return r.Want.Withdraw || r.revalued()
+		return (r.Want.Withdraw && !r.zeroed()) || r.revalued()
 	case KnownUnanswered:
 		return !r.Want.Wanted
 	case KnownRetracted:
@@ -228,14 +267,17 @@ func (r Row) tested() bool { return r.Want.Test && r.Tested == r.Version }
 // in zone. Adjustments are of the conversion as it was uploaded.
 func (r Row) Item(zone *time.Location, now time.Time) Item {
 	it := Item{
-		Row: r.ID, Version: r.Version, Op: r.Next(), OrderID: r.OrderID, Action: r.Want.Action,
+		Row: r.ID, Version: r.Version, Op: r.Next(), OrderID: r.OrderID, Action: r.Action(), Isolated: r.Isolate,
 		Click: r.Want.Click, At: r.Want.At.Add(time.Duration(r.Shift) * time.Second).In(zone),
 		Value: r.Want.Value, Currency: r.Want.Currency, Consent: r.Want.Consent, Bumped: r.Moved,
 	}
 	if !it.adjusts() {
 		return it
 	}
-	it.Action, it.Click, it.At, it.Bumped, it.Consent = r.Known.Action, r.Known.Click, r.Known.At.In(zone), false, ""
+	it.Click, it.At, it.Bumped = r.Known.Click, r.Known.At.In(zone), false
+	if r.Known.Target.API != APIDataManager { // which takes whole events only
+		it.Consent = ""
+	}
 	it.AdjustAt = r.adjustAt(now).In(zone)
 	if it.Op == OpRetract {
 		it.Value = Amount{}
@@ -256,9 +298,10 @@ func (r Row) adjustAt(now time.Time) time.Time {
 }
 
 // Target is where the row's next operation goes: for a conversion that was
-// sent, where it was sent.
+// sent and may be there, where it was sent, because an order id is known to
+// one API and action only.
 func (r Row) Target() Target {
-	if op := r.Next(); op == OpRestate || op == OpRetract {
+	if r.mayBeThere() {
 		return r.Known.Target
 	}
 	return r.Want.Target
@@ -266,15 +309,27 @@ func (r Row) Target() Target {
 
 // Action is the conversion action of the row's next operation.
 func (r Row) Action() string {
-	if op := r.Next(); op == OpRestate || op == OpRetract {
+	if r.mayBeThere() {
 		return r.Known.Action
 	}
 	return r.Want.Action
 }
 
+func (r Row) mayBeThere() bool {
+	switch r.Known.Status {
+	case KnownThere, KnownThereValue, KnownUnanswered:
+		return true
+	case KnownNothing, KnownRetracted, KnownRefused:
+		return false
+	default:
+		return false
+	}
+}
+
 // Deadline is when the row's next operation can no longer be sent.
 func (r Row) Deadline() time.Time {
-	if op := r.Next(); op == OpRestate || op == OpRetract {
+	op := r.Next()
+	if (op == OpRestate || op == OpRetract) && r.Known.Target.API != APIDataManager {
 		return r.Known.At.Add(MaxAdjustAge)
 	}
 	return r.Want.Deadline
@@ -297,6 +352,8 @@ func (r *Row) changeDue() time.Time {
 
 func (r *Row) standing() (State, Reason, time.Time) {
 	switch op := r.Next(); {
+	case r.Pending != nil:
+		return StateSubmitted, "", time.Time{}
 	case op == OpUpload:
 		return StateQueued, "", later(r.Want.Due, r.NotBefore)
 	case op != OpNone:
@@ -305,6 +362,8 @@ func (r *Row) standing() (State, Reason, time.Time) {
 		return StatePerson, ReasonWithdrawalsHeld, time.Time{}
 	case r.stuck():
 		return StatePerson, ReasonNeedsPerson, time.Time{}
+	case r.Closed == ReasonUnclear, r.Closed == ReasonNoStatus:
+		return StateUnclear, r.Closed, time.Time{}
 	case r.differs():
 		return StateStuck, r.unchangeable(), time.Time{}
 	case r.Closed == ReasonExpired:
@@ -326,6 +385,10 @@ func (r *Row) unchangeable() Reason {
 	switch {
 	case r.Known.Status == KnownRetracted:
 		return ReasonRetractedElsewhere
+	case r.Known.Target.API == APIDataManager && r.Known.Status == KnownUnanswered:
+		return ReasonMayBeThere
+	case r.Want.Withdraw && r.zeroForbidden():
+		return ReasonZeroForbidden
 	case !r.adjustable():
 		return ReasonNotAdjustable
 	case r.Want.Test:
@@ -338,6 +401,9 @@ func (r *Row) unchangeable() Reason {
 func (r *Row) resting() (State, Reason, time.Time) {
 	switch r.Known.Status {
 	case KnownThere, KnownThereValue, KnownUnanswered:
+		if r.zeroed() {
+			return StateZeroed, r.Want.Reason, time.Time{}
+		}
 		return StateDone, r.Want.Reason, time.Time{}
 	case KnownRetracted:
 		return StateRetracted, r.Want.Reason, time.Time{}

@@ -108,6 +108,9 @@ type Rules struct {
 	WithdrawWait time.Duration `json:"withdraw_wait"`
 	// WithdrawDenied retracts what was sent when consent is denied later.
 	WithdrawDenied bool `json:"withdraw_denied,omitempty"`
+	// KeepValue forbids to set a withdrawn conversion's value to 0 where the
+	// API cannot retract.
+	KeepValue bool `json:"keep_value,omitempty"`
 	// Hold is how long after the lead nothing is sent; DefaultHold unless set.
 	Hold time.Duration `json:"hold"`
 	// Settle is how long after a tag nothing is sent; DefaultSettle unless set.
@@ -128,6 +131,9 @@ const (
 	// DefaultHold: Google refuses clicks younger than six hours
 	// (ConversionUploadError.TOO_RECENT_EVENT, Google Ads API v25).
 	DefaultHold = 6 * time.Hour
+	// DefaultHoldDataManager: what the Data Manager API took cannot be
+	// retracted, so agents get a day to correct themselves.
+	DefaultHoldDataManager = 24 * time.Hour
 	// DefaultSettle: agents correct themselves.
 	DefaultSettle = time.Hour
 	// DefaultWithdrawWait: a retraction at Google is final.

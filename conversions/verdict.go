@@ -28,6 +28,12 @@ const (
 	// Pause: the account or the conversion action is at fault; rows stay
 	// queued until a person has mended it. See Answer.Scope.
 	Pause
+	// Submitted: the vendor took the row for processing and says later what
+	// became of it: ask with the request's id.
+	Submitted
+	// Unclear: some rows of the request failed, and the vendor does not say
+	// which; or it never said anything.
+	Unclear
 )
 
 // String returns the verdict's word, as it stands in the ledger and on
@@ -48,6 +54,10 @@ func (v Verdict) String() string {
 		return "fix the batch"
 	case Pause:
 		return "pause"
+	case Submitted:
+		return "submitted"
+	case Unclear:
+		return "unclear"
 	default:
 		return "verdict " + strconv.Itoa(int(v))
 	}
@@ -75,6 +85,22 @@ type Scope string
 const (
 	ScopeAccount Scope = "account" // credentials, permissions, API access
 	ScopeAction  Scope = "action"  // one conversion action
+)
+
+// Evidence says how a row's fate was established when the vendor told it later
+// than its answer to the request. The zero value is the answer itself.
+type Evidence string
+
+// The kinds of evidence.
+const (
+	// EvidenceWhole: the vendor said one thing of the whole request.
+	EvidenceWhole Evidence = "whole_request"
+	// EvidenceIndex: the vendor named the row by its place in the request.
+	EvidenceIndex Evidence = "row_index"
+	// EvidenceCounts: the vendor only counted failures, of all or some rows.
+	EvidenceCounts Evidence = "counts"
+	// EvidenceSilence: the vendor said nothing in time.
+	EvidenceSilence Evidence = "silence"
 )
 
 // Answer is what became of one row of one request.
@@ -109,6 +135,12 @@ type Answer struct {
 	By Identity `json:"by,omitempty"`
 	// Scope is set with Pause.
 	Scope Scope `json:"scope,omitempty"`
+	// Evidence is set when the answer came from a later status.
+	Evidence Evidence `json:"evidence,omitempty"`
+	// Failed and Of say with Unclear that Failed of Of rows failed; both are 0
+	// when nothing was said.
+	Failed int `json:"failed,omitempty"`
+	Of     int `json:"of,omitempty"`
 }
 
 // Reply is a destination's answer to a batch.
@@ -119,6 +151,10 @@ type Reply struct {
 	// Call is the answer to the call as a whole when it failed; nil when the
 	// call itself went through.
 	Call *Answer
+	// Named is true when the vendor refused the whole request and said because
+	// of which rows: nothing was done, those have their own answers, and the
+	// others, all FixBatch, may go again together.
+	Named bool
 	// Unknown is true when the vendor may have done the work although no
 	// answer came (a deadline, a lost connection): the batch must be sent
 	// again exactly as it was.

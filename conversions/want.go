@@ -39,6 +39,17 @@ const (
 	ReasonWithdrawalsHeld Reason = "withdrawals_held"
 	ReasonGivenUp         Reason = "given_up"
 	ReasonTestMode        Reason = "account_only_tests"
+	// ReasonValueKept: Google kept the value it had.
+	ReasonValueKept Reason = "value_kept_by_google"
+	// ReasonMayBeThere: sent through the Data Manager API without an answer,
+	// and not wanted any more.
+	ReasonMayBeThere Reason = "may_be_there"
+	// ReasonZeroForbidden: a rule keeps the value of what cannot be retracted.
+	ReasonZeroForbidden Reason = "zero_forbidden"
+	// ReasonUnclear and ReasonNoStatus: Google took the row and did not tell
+	// what became of it.
+	ReasonUnclear  Reason = "failed_in_part"
+	ReasonNoStatus Reason = "no_status"
 	// ReasonRetractedElsewhere: somebody else retracted what is wanted.
 	ReasonRetractedElsewhere Reason = "retracted_by_another_tool"
 )
@@ -82,13 +93,23 @@ func (r Reason) Sentence() string { //nolint:gocyclo,funlen // a table: one line
 	case ReasonNeedsPerson:
 		return "Google answered with an error of its own too often; a person must decide."
 	case ReasonTooLateToAdjust:
-		return "Google takes no correction later than 54 days after the conversion."
+		return "Google takes no correction this long after the conversion."
 	case ReasonNotAdjustable:
 		return "Google takes no correction of a conversion that was matched by a wbraid."
 	case ReasonAdjustRefused:
 		return "Google refused the correction; it still holds what was uploaded."
 	case ReasonAdjustNotFound:
 		return "Google says it knows no such conversion to correct."
+	case ReasonValueKept:
+		return "Google answered that it has the conversion already, so it may have kept the value it had."
+	case ReasonMayBeThere:
+		return "It was sent and Google's answer was lost; taking it back through the Data Manager API could create what is not there."
+	case ReasonZeroForbidden:
+		return "The Data Manager API cannot retract, and the account forbids to set the value to 0 instead."
+	case ReasonUnclear:
+		return "Some rows of its request failed, and Google does not say which."
+	case ReasonNoStatus:
+		return "Google took it for processing and did not say within three days what became of it."
 	case ReasonTestMode:
 		return "The account only tests, so nothing that Google holds is changed."
 	case ReasonRetractedElsewhere:
@@ -146,6 +167,9 @@ type Want struct {
 	WaitUntil time.Time `json:"wait_until,omitzero"`
 	// Test is true when the account only tests: nothing is really sent.
 	Test bool `json:"test,omitempty"`
+	// KeepValue is true when a conversion that cannot be retracted keeps its
+	// value instead of getting 0.
+	KeepValue bool `json:"keep_value,omitempty"`
 }
 
 // stands reports whether a conversion that is there is to keep the want's

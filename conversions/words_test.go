@@ -149,14 +149,14 @@ func TestStagesAndStatesAreListedOnce(t *testing.T) {
 		conversions.StateWaiting, conversions.StateQueued, conversions.StateSending, conversions.StateDone,
 		conversions.StateChangeDue, conversions.StateSkipped, conversions.StateRefused, conversions.StateExpired,
 		conversions.StatePerson, conversions.StateTested, conversions.StateRetracted,
-		conversions.StateStuck,
+		conversions.StateStuck, conversions.StateSubmitted, conversions.StateUnclear, conversions.StateZeroed,
 	} {
 		if n := len(slices.DeleteFunc(slices.Clone(states), func(o conversions.State) bool { return o != s })); n != 1 {
 			t.Errorf("state %s is listed %d times, want once", s, n)
 		}
 	}
-	if len(states) != 12 {
-		t.Errorf("%d states, want 12", len(states))
+	if len(states) != 15 {
+		t.Errorf("%d states, want 15", len(states))
 	}
 }
 
@@ -178,6 +178,7 @@ func TestFingerprintTellsEveryRuleApart(t *testing.T) {
 		"ClickWait":      func(r *conversions.Rules) { r.ClickWait++ },
 		"WithdrawWait":   func(r *conversions.Rules) { r.WithdrawWait++ },
 		"WithdrawDenied": func(r *conversions.Rules) { r.WithdrawDenied = true },
+		"KeepValue":      func(r *conversions.Rules) { r.KeepValue = true },
 		"MatchContact":   func(r *conversions.Rules) { r.MatchContact = true },
 		"UploadFrom":     func(r *conversions.Rules) { r.UploadFrom = at(time.Hour) },
 		"Stages":         func(r *conversions.Rules) { delete(r.Stages, conversions.StageQuoted) },

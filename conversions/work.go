@@ -59,6 +59,19 @@ type Settlement struct {
 	Entries   []Entry
 	// Call is the answer to the call as a whole if it failed.
 	Call *Answer
+	// PollAt is when the vendor is first asked what became of the rows that it
+	// took for processing; zero if it took none so.
+	PollAt time.Time
+}
+
+// Polled is what came of asking the vendor for the status of a batch, as it
+// goes to the store: the entries of the rows whose fate is now established.
+type Polled struct {
+	Batch BatchID
+	At    time.Time
+	// PollAt is when to ask again; zero when there is nothing left to ask.
+	PollAt  time.Time
+	Entries []Entry
 }
 
 // Paused is a stop of sending to an account or to one of its conversion
@@ -205,4 +218,8 @@ type BatchRecord struct {
 	Settled time.Time `json:"settled,omitzero"`
 	// Call is the answer to the whole call if it failed.
 	Call *Answer `json:"call,omitempty"`
+	// PollAt is when the vendor is next asked for the status of the batch,
+	// zero if it is not; Polls how often it was.
+	PollAt time.Time `json:"poll_at,omitzero"`
+	Polls  int       `json:"polls,omitempty"`
 }
