@@ -14,6 +14,7 @@ import (
 
 	"closeloop/conversions"
 	"closeloop/googleads"
+	"closeloop/googleauth"
 	"closeloop/scheduler"
 	"closeloop/store/sqlite"
 	"closeloop/webhook/varda"
@@ -164,9 +165,9 @@ func appendBody(ctx context.Context, store *sqlite.Store, vendor *varda.Source, 
 }
 
 func dial(to ready) (*googleads.Client, error) {
-	tokens, err := googleads.OpenTokens(googleads.Credentials{
+	tokens, err := googleauth.OpenTokens(googleauth.Credentials{
 		ClientID: "bench", ClientSecret: "bench", RefreshToken: "bench", TokenURL: to.TokenURL,
-	})
+	}, googleauth.ScopeGoogleAds)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // says what is wrong
 	}

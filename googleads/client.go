@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"closeloop/conversions"
+	"closeloop/googleauth"
 )
 
 const (
@@ -36,7 +37,7 @@ const (
 // Client is the connection of one account. Safe for concurrent use.
 type Client struct {
 	config      Config
-	tokens      *Tokens
+	tokens      *googleauth.Tokens
 	conn        *grpc.ClientConn
 	uploads     sender
 	adjustments sender
@@ -44,8 +45,8 @@ type Client struct {
 }
 
 // Dial returns a client. It does not connect yet: that an endpoint cannot be reached shows with the first call.
-// Errors: [ErrConfig], [ErrPlaintext].
-func Dial(cfg Config, tokens *Tokens) (*Client, error) {
+// Errors: [ErrConfig], [googleauth.ErrPlaintext].
+func Dial(cfg Config, tokens *googleauth.Tokens) (*Client, error) {
 	cfg, err := cfg.normalised()
 	if err != nil {
 		return nil, err
@@ -167,9 +168,9 @@ func requestID(sets ...metadata.MD) string {
 
 // tokenFailed is a call that was not made for want of an access token.
 func tokenFailed(err error) *CallError {
-	var te *TokenError
+	var te *googleauth.TokenError
 	if !errors.As(err, &te) {
-		te = &TokenError{Err: err}
+		te = &googleauth.TokenError{Err: err}
 	}
 	return &CallError{Answer: te.Answer(), cause: err}
 }

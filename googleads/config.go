@@ -9,18 +9,14 @@ import (
 	"time"
 
 	"closeloop/conversions"
+	"closeloop/googleauth"
 )
 
 // DefaultEndpoint is Google's own server.
 const DefaultEndpoint = "googleads.googleapis.com:443"
 
-// Errors of [Config.Validate] and [Credentials.Validate].
-var (
-	// ErrPlaintext refuses an unencrypted connection to anything but this machine.
-	ErrPlaintext = errors.New("plain text is allowed to a loopback address only")
-	// ErrConfig refuses a setting that cannot work.
-	ErrConfig = errors.New("invalid Google Ads connection")
-)
+// ErrConfig refuses a setting that cannot work.
+var ErrConfig = errors.New("invalid Google Ads connection")
 
 // Config is how one account's server is reached. The zero value is Google's own server, directly.
 type Config struct {
@@ -40,7 +36,7 @@ type Config struct {
 	UserAgent string
 }
 
-// Validate reports everything that is wrong, joined: [ErrConfig] or [ErrPlaintext] each.
+// Validate reports everything that is wrong, joined: [ErrConfig] or [googleauth.ErrPlaintext] each.
 func (c Config) Validate() error {
 	_, err := c.normalised()
 	return err
@@ -98,16 +94,10 @@ func (c *Config) normaliseEndpoint() error {
 	}
 	c.Plaintext = c.Plaintext || plain
 	c.Endpoint = net.JoinHostPort(host, port)
-	if c.Plaintext && !loopback(host) {
-		return fmt.Errorf("endpoint %s: %w", c.Endpoint, ErrPlaintext)
+	if c.Plaintext && !googleauth.Loopback(host) {
+		return fmt.Errorf("endpoint %s: %w", c.Endpoint, googleauth.ErrPlaintext)
 	}
 	return nil
-}
-
-// loopback reports whether host is this machine without asking a name server, whose answer others could choose.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // customerID returns the ten digits of a customer id written with or without dashes.

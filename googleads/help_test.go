@@ -10,6 +10,7 @@ import (
 
 	"closeloop/conversions"
 	"closeloop/googleads"
+	"closeloop/googleauth"
 	"closeloop/sandbox"
 )
 
@@ -161,22 +162,22 @@ func start(tb testing.TB, cfg sandbox.Config) *sandbox.Server {
 	return s
 }
 
-func tokens(tb testing.TB, c googleads.Credentials) *googleads.Tokens {
+func tokens(tb testing.TB, c googleauth.Credentials) *googleauth.Tokens {
 	tb.Helper()
-	source, err := googleads.OpenTokens(c)
+	source, err := googleauth.OpenTokens(c, googleauth.ScopeGoogleAds)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return source
 }
 
-func app(s *sandbox.Server) googleads.Credentials {
-	return googleads.Credentials{
+func app(s *sandbox.Server) googleauth.Credentials {
+	return googleauth.Credentials{
 		ClientID: "client", ClientSecret: clientSecret, RefreshToken: refreshToken, TokenURL: s.TokenURL(),
 	}
 }
 
-func dial(tb testing.TB, cfg googleads.Config, source *googleads.Tokens) *googleads.Client {
+func dial(tb testing.TB, cfg googleads.Config, source *googleauth.Tokens) *googleads.Client {
 	tb.Helper()
 	c, err := googleads.Dial(cfg, source)
 	if err != nil {

@@ -6,13 +6,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"closeloop/googleauth"
 )
 
 // Settings are a connection as Google's own client libraries are configured.
 type Settings struct {
 	// Config has at most Endpoint, LoginCustomerID and DeveloperToken set, Credentials exactly one complete kind.
 	Config      Config
-	Credentials Credentials
+	Credentials googleauth.Credentials
 	// File is GOOGLE_ADS_CONFIGURATION_FILE_PATH: where the google-ads.yaml is that the variables name. It is not read here.
 	// When it is set nothing else is: the file counts, and no other variable does, as for Google's libraries.
 	File string
@@ -163,13 +165,13 @@ func (g *given) settings() (Settings, error) {
 
 // credentials takes the one kind that is given. Google's libraries choose among several; here that is a mistake, because
 // whoever gave them cannot know by whom is uploaded.
-func (g *given) credentials() Credentials {
-	c := Credentials{
+func (g *given) credentials() googleauth.Credentials {
+	c := googleauth.Credentials{
 		ClientID: g.values[keyClientID], ClientSecret: g.values[keyClientSecret], RefreshToken: g.values[keyRefreshToken],
 		KeyFile:            first(g.values[keyKeyFile], g.values[keyOldKeyFile]),
 		ApplicationDefault: g.on(keyDefault),
 	}
-	switch kinds := c.kinds(); {
+	switch kinds := c.Kinds(); {
 	case len(kinds) == 0 && len(g.faults) == 0:
 		g.faults = append(g.faults, Remark{
 			What: "holds no credentials",
@@ -181,9 +183,9 @@ func (g *given) credentials() Credentials {
 			What: "holds more than one kind of credentials (" + strings.Join(kinds, ", ") + ")",
 			Hint: "keep one of " + g.label(keyClientID) + " and what goes with it, " + g.label(keyKeyFile) + " and " + g.label(keyDefault),
 		})
-	case c.Kind() == kindRefresh:
+	case c.Kind() == googleauth.KindRefreshToken:
 		g.complete(keyClientID, keyClientSecret, keyRefreshToken)
-	case c.Kind() == kindKey:
+	case c.Kind() == googleauth.KindServiceAccount:
 		c.ImpersonatedEmail = first(g.values[keyImpersonated], g.values[keyOldSubject])
 	}
 	return c

@@ -10,6 +10,7 @@ import (
 
 	"closeloop/conversions"
 	"closeloop/googleads"
+	"closeloop/googleauth"
 )
 
 func TestConfigValidate(t *testing.T) {
@@ -25,10 +26,10 @@ func TestConfigValidate(t *testing.T) {
 		{"plain text to loopback", googleads.Config{Endpoint: "127.0.0.1:9000", Plaintext: true}, nil},
 		{"plain text to loopback, IPv6", googleads.Config{Endpoint: "http://[::1]:9000"}, nil},
 		{"plain text to localhost", googleads.Config{Endpoint: "http://localhost:9000"}, nil},
-		{"plain text to Google", googleads.Config{Plaintext: true}, googleads.ErrPlaintext},
-		{"plain text to a private address", googleads.Config{Endpoint: "http://10.0.0.1:9000"}, googleads.ErrPlaintext},
-		{"plain text to a name like localhost", googleads.Config{Endpoint: "http://localhost.example.com:80"}, googleads.ErrPlaintext},
-		{"plain text to a name like loopback", googleads.Config{Endpoint: "http://127.0.0.1.example.com:80"}, googleads.ErrPlaintext},
+		{"plain text to Google", googleads.Config{Plaintext: true}, googleauth.ErrPlaintext},
+		{"plain text to a private address", googleads.Config{Endpoint: "http://10.0.0.1:9000"}, googleauth.ErrPlaintext},
+		{"plain text to a name like localhost", googleads.Config{Endpoint: "http://localhost.example.com:80"}, googleauth.ErrPlaintext},
+		{"plain text to a name like loopback", googleads.Config{Endpoint: "http://127.0.0.1.example.com:80"}, googleauth.ErrPlaintext},
 		{"path", googleads.Config{Endpoint: "https://googleads.example.com/v25"}, googleads.ErrConfig},
 		{"user in address", googleads.Config{Endpoint: "http://127.0.0.1@example.com:80"}, googleads.ErrConfig},
 		{"no host", googleads.Config{Endpoint: ":443"}, googleads.ErrConfig},
@@ -58,45 +59,9 @@ func TestConfigValidate(t *testing.T) {
 	}
 }
 
-func TestCredentialsValidate(t *testing.T) {
-	t.Parallel()
-	app := googleads.Credentials{ClientID: "a", ClientSecret: "b", RefreshToken: "c"}
-	with := func(change func(*googleads.Credentials)) googleads.Credentials {
-		c := app
-		change(&c)
-		return c
-	}
-	tests := []struct {
-		name        string
-		credentials googleads.Credentials
-		want        error
-	}{
-		{"refresh token", app, nil},
-		{"application default", googleads.Credentials{ApplicationDefault: true}, nil},
-		{"key file", googleads.Credentials{KeyFile: "key.json", ImpersonatedEmail: "jane@example.com"}, nil},
-		{"none", googleads.Credentials{}, googleads.ErrConfig},
-		{"two kinds", with(func(c *googleads.Credentials) { c.KeyFile = "key.json" }), googleads.ErrConfig},
-		{"no secret", with(func(c *googleads.Credentials) { c.ClientSecret = "" }), googleads.ErrConfig},
-		{"no token", with(func(c *googleads.Credentials) { c.RefreshToken = "" }), googleads.ErrConfig},
-		{"a user acts for a user", with(func(c *googleads.Credentials) { c.ImpersonatedEmail = "jane@example.com" }), googleads.ErrConfig},
-		{"plain text to loopback", with(func(c *googleads.Credentials) { c.TokenURL = "http://127.0.0.1:1/token" }), nil},
-		{"plain text", with(func(c *googleads.Credentials) { c.TokenURL = "http://oauth.example.com/token" }), googleads.ErrPlaintext},
-		{"no URL", with(func(c *googleads.Credentials) { c.TokenURL = "oauth.example.com" }), googleads.ErrConfig},
-		{"file", with(func(c *googleads.Credentials) { c.TokenURL = "file://localhost/etc" }), googleads.ErrConfig},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			if err := tt.credentials.Validate(); !errors.Is(err, tt.want) {
-				t.Errorf("error = %v, want %v", err, tt.want)
-			}
-		})
-	}
-}
-
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
-	c := googleads.Credentials{ClientID: "a", ClientSecret: clientSecret, RefreshToken: refreshToken}
+	c := googleauth.Credentials{ClientID: "a", ClientSecret: clientSecret, RefreshToken: refreshToken}
 	d := googleads.Config{DeveloperToken: "developer-token-value"}
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).InfoContext(t.Context(), "settings", "credentials", c, "config", d)
@@ -127,7 +92,7 @@ func TestFromEnv(t *testing.T) {
 	}
 	diff(t, got, googleads.Settings{
 		Config:      googleads.Config{DeveloperToken: "dev", LoginCustomerID: "1234567890", Endpoint: "ads.example.com"},
-		Credentials: googleads.Credentials{ClientID: "id", ClientSecret: "secret", RefreshToken: "token"},
+		Credentials: googleauth.Credentials{ClientID: "id", ClientSecret: "secret", RefreshToken: "token"},
 		Notes:       []googleads.Remark{{Key: "GOOGLE_ADS_HTTP_PROXY", What: "is not used", Hint: "a proxy is taken from HTTPS_PROXY"}},
 	})
 	env["GOOGLE_ADS_CONFIGURATION_FILE_PATH"] = "ads.yaml"
@@ -191,7 +156,7 @@ func checkSettingsError(t *testing.T, err error, want string) {
 
 func TestParseGoogleAdsYAML(t *testing.T) {
 	t.Parallel()
-	refresh := googleads.Credentials{ClientID: "id", ClientSecret: "secret", RefreshToken: "1//token"}
+	refresh := googleauth.Credentials{ClientID: "id", ClientSecret: "secret", RefreshToken: "1//token"}
 	const app = "client_id: id\nclient_secret: secret\nrefresh_token: 1//token\n"
 	with := func(c googleads.Config) googleads.Settings {
 		return googleads.Settings{Config: c, Credentials: refresh}
@@ -208,13 +173,13 @@ func TestParseGoogleAdsYAML(t *testing.T) {
 		{"anchor", "client_id: &a id\nclient_secret: secret\nrefresh_token: 1//token\ndeveloper_token: *a\n", with(googleads.Config{DeveloperToken: "id"})},
 		{"someone to act for is of no use to a user", app + "impersonated_email: jane@example.com\n", googleads.Settings{Credentials: refresh}},
 		{"key file", "json_key_file_path: key.json\nimpersonated_email: jane@example.com\n", googleads.Settings{
-			Credentials: googleads.Credentials{KeyFile: "key.json", ImpersonatedEmail: "jane@example.com"},
+			Credentials: googleauth.Credentials{KeyFile: "key.json", ImpersonatedEmail: "jane@example.com"},
 		}},
 		{"deprecated", "path_to_private_key_file: key.json\ndelegated_account: jane@example.com\n", googleads.Settings{
-			Credentials: googleads.Credentials{KeyFile: "key.json", ImpersonatedEmail: "jane@example.com"},
+			Credentials: googleauth.Credentials{KeyFile: "key.json", ImpersonatedEmail: "jane@example.com"},
 		}},
 		{"application default", "use_application_default_credentials: True\n", googleads.Settings{
-			Credentials: googleads.Credentials{ApplicationDefault: true},
+			Credentials: googleauth.Credentials{ApplicationDefault: true},
 		}},
 		{"not used", app + "use_proto_plus: True\nlogging:\n  version: 1\nmine: [1]\nlinked_customer_id: 1\n1//hunter2: 1\n", googleads.Settings{
 			Credentials: refresh,

@@ -16,6 +16,7 @@ import (
 	"closeloop/conversions"
 	"closeloop/gclid"
 	"closeloop/googleads"
+	"closeloop/googleauth"
 	"closeloop/sandbox"
 	"closeloop/scheduler"
 	"closeloop/store/sqlite"
@@ -306,9 +307,9 @@ func google(tb testing.TB, now func() time.Time, changes ...func(*sandbox.Config
 			tb.Errorf("close sandbox: %v", err)
 		}
 	})
-	tokens, err := googleads.OpenTokens(googleads.Credentials{
+	tokens, err := googleauth.OpenTokens(googleauth.Credentials{
 		ClientID: "client", ClientSecret: "client-secret", RefreshToken: "1//refresh", TokenURL: s.TokenURL(),
-	})
+	}, googleauth.ScopeGoogleAds)
 	if err != nil {
 		tb.Fatalf("open tokens: %v", err)
 	}

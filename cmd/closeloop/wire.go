@@ -18,6 +18,7 @@ import (
 	"closeloop/conversions"
 	"closeloop/gclid"
 	"closeloop/googleads"
+	"closeloop/googleauth"
 	"closeloop/scheduler"
 	"closeloop/store"
 	"closeloop/store/sqlite"
@@ -134,7 +135,7 @@ func newSource(s config.Source) (webhook.Source, error) {
 // dial makes an account's connection: the place where a new API is wired.
 func dial(acc config.Account) (*googleads.Client, error) {
 	c := acc.Credentials
-	credentials := googleads.Credentials{TokenURL: c.TokenURL}
+	credentials := googleauth.Credentials{TokenURL: c.TokenURL}
 	switch c.Method {
 	case config.RefreshToken:
 		credentials.ClientID, credentials.ClientSecret = c.ClientID, c.ClientSecret.Reveal()
@@ -144,7 +145,7 @@ func dial(acc config.Account) (*googleads.Client, error) {
 	case config.ApplicationDefault:
 		credentials.ApplicationDefault = true
 	}
-	tokens, err := googleads.OpenTokens(credentials)
+	tokens, err := googleauth.OpenTokens(credentials, googleauth.ScopeGoogleAds)
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", acc.Name, err)
 	}

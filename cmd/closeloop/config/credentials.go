@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"closeloop/googleads"
+	"closeloop/googleauth"
 )
 
 const (
@@ -144,7 +145,7 @@ func (f foreign) into(a *Account, s googleads.Settings, err error) {
 	}
 }
 
-func (f foreign) credentials(c *Credentials, from googleads.Credentials) {
+func (f foreign) credentials(c *Credentials, from googleauth.Credentials) {
 	switch {
 	case from.ApplicationDefault:
 		c.Method = ApplicationDefault

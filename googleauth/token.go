@@ -1,4 +1,4 @@
-package googleads
+package googleauth
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	"golang.org/x/oauth2"
-	"google.golang.org/grpc/codes"
 
 	"closeloop/conversions"
 )
@@ -21,22 +20,24 @@ const tokenTimeout = conversions.CallTimeout / 2
 // concurrent use: of callers that need a new token at the same time, one asks for it.
 type Tokens struct {
 	credentials Credentials
+	scope       string
 	turn        chan struct{} // holds one element while somebody reads or replaces the token
 	token       *oauth2.Token
 }
 
-// OpenTokens checks the credentials and, for a service account, its key file. It asks nobody for a token yet.
+// OpenTokens checks the credentials and, for a service account, its key file. It asks nobody for a token yet. scope is
+// what the tokens are to allow; a refresh token's scopes were fixed when it was minted, so for one it says nothing.
 // Errors: [ErrConfig], [ErrPlaintext].
-func OpenTokens(c Credentials) (*Tokens, error) {
+func OpenTokens(c Credentials, scope string) (*Tokens, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	if c.KeyFile != "" {
-		if _, err := c.serviceAccount(); err != nil {
+		if _, err := c.serviceAccount(scope); err != nil {
 			return nil, err
 		}
 	}
-	return &Tokens{credentials: c, turn: make(chan struct{}, 1)}, nil
+	return &Tokens{credentials: c, scope: scope, turn: make(chan struct{}, 1)}, nil
 }
 
 // Token returns an access token that has not expired. The error is a [*TokenError].
@@ -75,7 +76,7 @@ func (t *Tokens) fetch(ctx context.Context) (*oauth2.Token, error) {
 		Transport:     seen.transport(ctx),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	source, err := t.credentials.source(context.WithValue(ctx, oauth2.HTTPClient, client))
+	source, err := t.credentials.source(context.WithValue(ctx, oauth2.HTTPClient, client), t.scope)
 	if err != nil {
 		return nil, &TokenError{Code: codeSetup, Err: err}
 	}
@@ -178,7 +179,6 @@ func (e *TokenError) Unwrap() error { return e.Err }
 // Answer is what the error means for the rows that waited for the token. It never counts against a row.
 func (e *TokenError) Answer() conversions.Answer {
 	a := e.meaning()
-	a.Counts = false
 	if a.Code == "" {
 		a.Code = "OAuth." + e.word()
 	}
@@ -199,7 +199,9 @@ func (e *TokenError) word() string {
 func (e *TokenError) meaning() conversions.Answer {
 	switch {
 	case errors.Is(e.Err, context.Canceled):
-		return ClassifyStatus(codes.Canceled)
+		a := retry("The call was broken off before Google answered.", "Nothing to do: it is sent again by itself.")
+		a.Code = "gRPC.CANCELLED"
+		return a
 	case e.Code == codeSetup:
 		return pauseAccount("The credentials of this account cannot be read.",
 			"Check the key file, or sign in with `gcloud auth application-default login`.")
@@ -236,11 +238,30 @@ func refusedToken(code string) conversions.Answer {
 				"or leave the impersonated e-mail out.")
 	case "invalid_scope", "access_denied":
 		return pauseAccount("The credentials were not given access to Google Ads.",
-			"Mint a new refresh token with the scope "+Scope+".")
+			"Mint a new refresh token with the scope "+ScopeGoogleAds+".")
 	case "":
 		return pauseAccount("What should be Google's sign-in service is something else.",
 			"Check the token URL if one is set, and this machine's proxy.")
 	default:
 		return pauseAccount("Google's sign-in service refused the credentials of this account.", hintReissue)
 	}
+}
+
+func retry(sentence, hint string) conversions.Answer {
+	return conversions.Answer{Verdict: conversions.Retry, Sentence: sentence, Hint: hint}
+}
+
+func pauseAccount(sentence, hint string) conversions.Answer {
+	return conversions.Answer{Verdict: conversions.Pause, Scope: conversions.ScopeAccount, Sentence: sentence, Hint: hint}
+}
+
+const hintReissue = "Issue new credentials for this account and put them into the configuration."
+
+func printable(s string) bool {
+	for _, r := range s {
+		if r < ' ' || r > '~' {
+			return false
+		}
+	}
+	return true
 }

@@ -1,4 +1,4 @@
-package googleads
+package googleauth
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 
@@ -14,11 +15,21 @@ import (
 	"golang.org/x/oauth2/jwt"
 )
 
+// What an access token must allow (OAuth 2.0 scopes of the Google Ads API and of the Data Manager API).
 const (
-	// Scope is what an access token must allow (Google Ads API, OAuth 2.0 scopes).
-	Scope = "https://www.googleapis.com/auth/adwords"
-	// maxFile bounds the files read here; real ones have a few kilobytes.
-	maxFile = 1 << 20
+	ScopeGoogleAds   = "https://www.googleapis.com/auth/adwords"
+	ScopeDataManager = "https://www.googleapis.com/auth/datamanager"
+)
+
+// maxFile bounds the files read here; real ones have a few kilobytes.
+const maxFile = 1 << 20
+
+// Errors of [Credentials.Validate].
+var (
+	// ErrPlaintext refuses an unencrypted connection to anything but this machine.
+	ErrPlaintext = errors.New("plain text is allowed to a loopback address only")
+	// ErrConfig refuses credentials that cannot work.
+	ErrConfig = errors.New("invalid Google credentials")
 )
 
 // Credentials say who is asking: exactly one of a refresh token, a service account's key file, and the application
@@ -37,41 +48,42 @@ type Credentials struct {
 	TokenURL string
 }
 
-// Kind names which credentials these are: "refresh token", "service account", "application default", or "" for none or
-// several.
+// The kinds of credentials.
+const (
+	KindRefreshToken       = "refresh token"
+	KindServiceAccount     = "service account"
+	KindApplicationDefault = "application default"
+)
+
+// Kind names which credentials these are; empty for none or several.
 func (c Credentials) Kind() string {
-	kinds := c.kinds()
+	kinds := c.Kinds()
 	if len(kinds) != 1 {
 		return ""
 	}
 	return kinds[0]
 }
 
-func (c Credentials) kinds() []string {
+// Kinds names every kind of which something is given.
+func (c Credentials) Kinds() []string {
 	var kinds []string
 	if c.ClientID != "" || c.ClientSecret != "" || c.RefreshToken != "" {
-		kinds = append(kinds, kindRefresh)
+		kinds = append(kinds, KindRefreshToken)
 	}
 	if c.KeyFile != "" {
-		kinds = append(kinds, kindKey)
+		kinds = append(kinds, KindServiceAccount)
 	}
 	if c.ApplicationDefault {
-		kinds = append(kinds, kindDefault)
+		kinds = append(kinds, KindApplicationDefault)
 	}
 	return kinds
 }
-
-const (
-	kindRefresh = "refresh token"
-	kindKey     = "service account"
-	kindDefault = "application default"
-)
 
 // String names the kind only.
 func (c Credentials) String() string { return "credentials: " + c.Kind() }
 
 // GoString names the kind only.
-func (c Credentials) GoString() string { return "googleads.Credentials{" + c.Kind() + "}" }
+func (c Credentials) GoString() string { return "googleauth.Credentials{" + c.Kind() + "}" }
 
 // LogValue names the kind only.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.Kind()) }
@@ -79,7 +91,7 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.Kind()) }
 // Validate reports what is wrong without touching disk or network: [ErrConfig] or [ErrPlaintext].
 func (c Credentials) Validate() error {
 	var errs []error
-	switch len(c.kinds()) {
+	switch len(c.Kinds()) {
 	case 0:
 		errs = append(errs, fmt.Errorf("%w: no credentials: give a refresh token, a key file or the application default",
 			ErrConfig))
@@ -89,7 +101,7 @@ func (c Credentials) Validate() error {
 			ErrConfig))
 	}
 	whole := c.ClientID != "" && c.ClientSecret != "" && c.RefreshToken != ""
-	if c.Kind() == kindRefresh && !whole {
+	if c.Kind() == KindRefreshToken && !whole {
 		errs = append(errs, fmt.Errorf("%w: a refresh token needs client id, client secret and refresh token", ErrConfig))
 	}
 	if c.ImpersonatedEmail != "" && c.KeyFile == "" {
@@ -110,7 +122,7 @@ func checkTokenURL(raw string) error {
 	switch {
 	case u.Scheme == "https":
 		return nil
-	case u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "http" && Loopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
 		return fmt.Errorf("token endpoint at %s: %w", u.Hostname(), ErrPlaintext)
@@ -119,25 +131,31 @@ func checkTokenURL(raw string) error {
 	}
 }
 
+// Loopback reports whether host is this machine without asking a name server, whose answer others could choose.
+func Loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // source returns where the next access token comes from. The requests are made with ctx and the client in it.
-func (c Credentials) source(ctx context.Context) (oauth2.TokenSource, error) {
+func (c Credentials) source(ctx context.Context, scope string) (oauth2.TokenSource, error) {
 	switch c.Kind() {
-	case kindRefresh:
+	case KindRefreshToken:
 		app := oauth2.Config{ClientID: c.ClientID, ClientSecret: c.ClientSecret, Endpoint: google.Endpoint}
 		app.Endpoint.AuthStyle = oauth2.AuthStyleInParams // Google's; guessing would spend a second request.
 		if c.TokenURL != "" {
 			app.Endpoint.TokenURL = c.TokenURL
 		}
 		return app.TokenSource(ctx, &oauth2.Token{RefreshToken: c.RefreshToken}), nil
-	case kindKey:
-		key, err := c.serviceAccount()
+	case KindServiceAccount:
+		key, err := c.serviceAccount(scope)
 		if err != nil {
 			return nil, err
 		}
 		return key.TokenSource(ctx), nil
 	default:
 		found, err := google.FindDefaultCredentialsWithParams(ctx,
-			google.CredentialsParams{Scopes: []string{Scope}, TokenURL: c.TokenURL})
+			google.CredentialsParams{Scopes: []string{scope}, TokenURL: c.TokenURL})
 		if err != nil {
 			return nil, fmt.Errorf("%w: no application default credentials", ErrConfig) // its text may quote the file
 		}
@@ -145,12 +163,12 @@ func (c Credentials) source(ctx context.Context) (oauth2.TokenSource, error) {
 	}
 }
 
-func (c Credentials) serviceAccount() (*jwt.Config, error) {
+func (c Credentials) serviceAccount(scope string) (*jwt.Config, error) {
 	text, err := readFile(c.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the key file: %w", err)
 	}
-	key, err := google.JWTConfigFromJSON(text, Scope)
+	key, err := google.JWTConfigFromJSON(text, scope)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s is not the key of a service account", ErrConfig, c.KeyFile) // its text may quote the file
 	}
