@@ -12,6 +12,8 @@ func difference(r conversions.Row) string {
 	switch {
 	case r.Known.Status == conversions.KnownRetracted:
 		return fmt.Sprintf("Wanted is %s, but at Google the conversion is retracted.", wants(r))
+	case r.Known.Status == conversions.KnownUnanswered && r.Last != nil && r.Last.Verdict == conversions.Unclear:
+		return "It was sent, Google did not say what became of it, and meanwhile it is no longer wanted; Google may hold it."
 	case r.Known.Status == conversions.KnownUnanswered:
 		return "It was sent, no answer came, and meanwhile it is no longer wanted; Google may hold it."
 	case r.Want.Withdraw:
@@ -62,15 +64,24 @@ func changeText(r conversions.Row, q Query) string {
 	case r.Next() == conversions.OpRestate:
 		return "It will be restated " + when + "."
 	case r.Want.Reason == conversions.ReasonConsentDenied:
-		return "It will be retracted " + when + ", unless consent is given again before."
+		return "It will be " + withdrawal(r, true) + " " + when + ", unless consent is given again before."
 	default:
-		return "It will be retracted " + when + ", unless the outcome comes back before."
+		return "It will be " + withdrawal(r, true) + " " + when + ", unless the outcome comes back before."
 	}
 }
 
 func explainStuck(r conversions.Row) string {
-	if r.Reason == conversions.ReasonAdjustRefused || r.Reason == conversions.ReasonAdjustNotFound {
-		return difference(r) + " " + r.Reason.Sentence() + lastText(r)
+	if r.Reason == conversions.ReasonValueKept || r.Reason == conversions.ReasonAdjustRefused || r.Reason == conversions.ReasonAdjustNotFound {
+		return stuckText(r) + lastText(r)
+	}
+	return stuckText(r)
+}
+
+// stuckText says how what Google holds differs from what is wanted, and why it
+// stays so.
+func stuckText(r conversions.Row) string {
+	if r.Reason == conversions.ReasonMayBeThere {
+		return difference(r) + " To take it back through the Data Manager API could create what is not there."
 	}
 	return difference(r) + " " + r.Reason.Sentence()
 }
@@ -111,6 +122,14 @@ func hint(r conversions.Row) string {
 		return retry + " has it tried again; closeloop resolve give-up " + row + " --note '…' closes it."
 	case conversions.ReasonAdjustNotFound:
 		return "Look for the order id in Google Ads; " + retry + " has it tried again."
+	case conversions.ReasonUnclear, conversions.ReasonNoStatus:
+		return retry + " sends it once more with the same order id, which Google counts once; closeloop resolve give-up " + row + " --note '…' closes it."
+	case conversions.ReasonValueKept:
+		return retry + " sends the value once more."
+	case conversions.ReasonMayBeThere:
+		return "Tagged anew, it is sent once more and counts once; taken back after that, its value is set to 0."
+	case conversions.ReasonZeroForbidden:
+		return "Set withdraw_as_zero: true for the account to have its value set to 0."
 	case conversions.ReasonGivenUp:
 		return retry + " takes it up again."
 	case conversions.ReasonTestMode:

@@ -33,6 +33,12 @@ func explainState(r conversions.Row, q Query, paused []conversions.Paused) strin
 		return explainDone(r)
 	case conversions.StateQueued:
 		return explainQueued(r, q, paused)
+	case conversions.StateSubmitted:
+		return explainSubmitted(r, q)
+	case conversions.StateUnclear:
+		return explainUnclear(r)
+	case conversions.StateZeroed:
+		return explainZeroed(r)
 	case conversions.StateSending:
 		return "Sent; Google's answer has not come. It is sent again, exactly as it was, until it is known."
 	case conversions.StateWaiting:
@@ -75,6 +81,9 @@ func explainQueued(r conversions.Row, q Query, paused []conversions.Paused) stri
 		return pauseText(r, q, *p)
 	}
 	text := dueText(r, q)
+	if isolated := explainIsolated(r); isolated != "" {
+		return isolated + " " + text
+	}
 	if r.Last != nil && r.Last.Verdict != conversions.Done {
 		text = strings.TrimSpace(answerSentence(r, "") + " " + text)
 	}

@@ -133,6 +133,16 @@ func TestShow(t *testing.T) {
 		"show-tested":          {trial, "tested"},
 		"show-paused":          {tokyo, "paused-account"},
 		"show-orphan":          {gone, "orphan-done"},
+		"show-submitted":       {nova, "p-submitted"},
+		"show-restating":       {nova, "p-restating"},
+		"show-isolated":        {nova, "p-isolated"},
+		"show-unclear":         {nova, "p-unclear"},
+		"show-silent":          {nova, "p-silent"},
+		"show-named":           {nova, "p-named"},
+		"show-zeroed":          {nova, "p-zeroed"},
+		"show-to-be-zeroed":    {nova, "p-to-be-zeroed"},
+		"show-value-kept":      {nova, "p-kept"},
+		"show-may-be-there":    {nova, "p-gone"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -143,7 +143,8 @@ func blamed(row conversions.Row, paused []conversions.Paused) *conversions.Answe
 		return lastOfChange(row)
 	case row.Held, row.Last == nil, row.Last.Verdict == conversions.Done:
 		return nil
-	case row.State == conversions.StateQueued, row.State == conversions.StateRefused, row.State == conversions.StatePerson:
+	case row.State == conversions.StateQueued, row.State == conversions.StateRefused, row.State == conversions.StatePerson,
+		row.State == conversions.StateUnclear:
 		return row.Last
 	default:
 		return nil

@@ -44,6 +44,7 @@ func filled(w *world) *world {
 	w.stuck()
 	w.decided()
 	w.nearlyOver()
+	w.processed()
 	w.now = noon()
 	return w
 }

@@ -24,12 +24,27 @@ func steps(h conversions.History, q Query) []Step {
 	var row conversions.Row // as the entries so far leave it
 	for _, e := range h.Entries {
 		row = row.Apply(e)
-		ss = append(ss, entryStep(e, row, q))
+		s := entryStep(e, row, q)
+		if e.Kind == conversions.EntryAnswered && e.Answer.Verdict == conversions.Submitted {
+			b := batchOf(h, e.Batch)
+			s.Text, s.RequestID = submittedText(e, h, b, q), b.RequestID
+		}
+		ss = append(ss, s)
 	}
 	slices.SortStableFunc(ss, func(a, b Step) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(rank(a.What), rank(b.What)))
 	})
 	return ss
+}
+
+// batchOf is the record of a request; zero if there is none.
+func batchOf(h conversions.History, id conversions.BatchID) conversions.BatchRecord {
+	for _, b := range h.Batches {
+		if b.ID == id {
+			return b
+		}
+	}
+	return conversions.BatchRecord{}
 }
 
 // rank orders what happened in the same instant.
@@ -82,6 +97,8 @@ func entryStep(e conversions.Entry, row conversions.Row, q Query) Step {
 		s.Text = decidedText(e, row, q)
 	case conversions.EntryAnswered:
 		s.Text = answeredText(e)
+	case conversions.EntryProcessed:
+		s.Text = processedText(e)
 	case conversions.EntryTested:
 		s.Text = "only checked, nothing is really sent: " + answeredText(e)
 	case conversions.EntryClosed:
@@ -120,7 +137,7 @@ func abandonedText(e conversions.Entry) string {
 	if e.Item == nil || e.Item.Op == conversions.OpUpload {
 		return conversions.ReasonUnanswered.Sentence()
 	}
-	return "no answer came to " + itemText(*e.Item) + ", and meanwhile something else is wanted"
+	return "no answer came to " + itemText(e) + ", and meanwhile something else is wanted"
 }
 
 func eventText(e conversions.Event, q Query, a conversions.AccountID) string {
@@ -213,11 +230,11 @@ func changedText(row conversions.Row, q Query) string {
 	case op == conversions.OpRestate:
 		return "restate " + string(w.Stage) + valueText(w) + ", due " + due
 	case op == conversions.OpRetract && w.Reason == conversions.ReasonConsentDenied:
-		return "retract " + string(w.Stage) + ", because consent was denied; due " + due + ", unless it is given again before"
+		return withdrawal(row, false) + ", because consent was denied; due " + due + ", unless it is given again before"
 	case op == conversions.OpRetract:
-		return fmt.Sprintf("retract %s, because the outcome was tagged %s; due %s, unless it comes back before", w.Stage, w.Outcome, due)
+		return fmt.Sprintf("%s, because the outcome was tagged %s; due %s, unless it comes back before", withdrawal(row, false), w.Outcome, due)
 	case row.State == conversions.StateStuck:
-		return difference(row) + " " + row.Reason.Sentence()
+		return stuckText(row)
 	case row.Known.Status == conversions.KnownRetracted && w.Wanted:
 		return "wanted again; what is retracted cannot come back, so a new conversion stands for it"
 	case row.State == conversions.StateDone && w.Wanted:
@@ -253,9 +270,9 @@ func clickSource(kind conversions.ClickKind, rule conversions.MatchRule) string 
 }
 
 func answeredText(e conversions.Entry) string {
-	text := e.Answer.Verdict.String()
+	text := e.Answer.Verdict.String() + evidenceText(*e.Answer)
 	if e.Item != nil {
-		text += ", for " + itemText(*e.Item)
+		text += ", for " + itemText(e)
 	}
 	if said := withCode(*e.Answer); said != "" {
 		text += ": " + said
@@ -266,15 +283,24 @@ func answeredText(e conversions.Entry) string {
 	return text
 }
 
-// itemText says what was sent. Adjustments are told apart by their time.
-func itemText(it conversions.Item) string {
+// itemText says what was sent. The adjustments of the Google Ads API are told
+// apart by their time; to the Data Manager API one is the same event anew.
+func itemText(e conversions.Entry) string {
 	const layout = "2006-01-02 15:04:05 -07:00"
-	switch it.Op {
-	case conversions.OpRestate:
-		return "restating it to " + itemValue(it) + " with adjustment time " + it.AdjustAt.Format(layout)
-	case conversions.OpRetract:
-		return "retracting it with adjustment time " + it.AdjustAt.Format(layout)
-	case conversions.OpNone, conversions.OpUpload:
+	it := *e.Item
+	adjustTime := " with adjustment time " + it.AdjustAt.Format(layout)
+	whole := e.Target != nil && e.Target.API == conversions.APIDataManager
+	switch {
+	case whole && it.Op == conversions.OpRestate:
+		return "restating it to " + itemValue(it)
+	case whole && it.Op == conversions.OpRetract:
+		return "setting its value to 0: " + stillCounted
+	case it.Op == conversions.OpRestate:
+		return "restating it to " + itemValue(it) + adjustTime
+	case it.Op == conversions.OpRetract:
+		return "retracting it" + adjustTime
+	case it.Isolated:
+		return itemValue(it) + " at " + it.At.Format(layout) + " in a small request, so that its own fate shows"
 	}
 	return itemValue(it) + " at " + it.At.Format(layout)
 }

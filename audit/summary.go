@@ -165,6 +165,7 @@ func outcomesTable(s Summary, q Query) Table {
 	if len(s.Outcomes) == 0 {
 		t.Notes = append(t.Notes, "No outcome matches.")
 	}
+	t.Notes = append(t.Notes, processingNotes(s.Outcomes)...)
 	for _, p := range s.Paused {
 		t.Notes = append(t.Notes, pauseNote(p, q))
 	}

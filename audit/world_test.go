@@ -14,12 +14,13 @@ import (
 )
 
 // The accounts of the world: acme is live, trial only tests, tokyo is paused,
-// and gone is not configured any more.
+// gone is not configured any more, and nova goes through the Data Manager API.
 const (
 	acme  = conversions.AccountID("acme")
 	trial = conversions.AccountID("trial")
 	tokyo = conversions.AccountID("tokyo")
 	gone  = conversions.AccountID("gone")
+	nova  = conversions.AccountID("nova")
 )
 
 // world is a real store, filled by the moves that the program makes.
@@ -64,11 +65,13 @@ func (w *world) query() audit.Query {
 		Now: noon(),
 		Zones: map[conversions.AccountID]*time.Location{
 			acme: w.zone("America/New_York"), trial: w.zone("Europe/Berlin"), tokyo: w.zone("Asia/Tokyo"),
+			nova: w.zone("America/Chicago"),
 		},
 		Modes: map[conversions.AccountID]conversions.Mode{
 			acme: conversions.ModeLive, trial: conversions.ModeTest, tokyo: conversions.ModeLive,
+			nova: conversions.ModeLive,
 		},
-		Sources: map[string]conversions.AccountID{"varda": acme, "trial-crm": trial, "tokyo-crm": tokyo},
+		Sources: map[string]conversions.AccountID{"varda": acme, "trial-crm": trial, "tokyo-crm": tokyo, "nova-crm": nova},
 	}
 }
 
@@ -98,6 +101,8 @@ func rules(a conversions.AccountID) conversions.Rules {
 		r.Currency = "JPY"
 	case gone:
 		r.WithdrawDenied = true
+	case nova:
+		r.Target.API, r.Hold = conversions.APIDataManager, conversions.DefaultHoldDataManager
 	case acme:
 		r.UploadFrom = noon().AddDate(0, 0, -100)
 	}
@@ -112,6 +117,8 @@ func sourceOf(a conversions.AccountID) string {
 		return "tokyo-crm"
 	case gone:
 		return "gone-crm"
+	case nova:
+		return "nova-crm"
 	default:
 		return "varda"
 	}
@@ -237,6 +244,9 @@ func (w *world) answer(b conversions.Batch, answer conversions.Answer) {
 	w.Helper()
 	at := w.now.Add(time.Minute)
 	s := conversions.Settlement{Batch: b.ID, At: at, RequestID: "req-" + b.Created.Format("0102T15"), JobID: int64(b.ID.JobID())}
+	if answer.Verdict == conversions.Submitted {
+		s.PollAt = conversions.NextPoll(at, 0)
+	}
 	for _, it := range b.Items {
 		rows, err := w.s.Rows(w.Context(), b.Account, []conversions.RowID{it.Row})
 		w.must(err)
