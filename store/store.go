@@ -88,8 +88,8 @@ type Folding interface {
 	ContactClicks(ctx context.Context, q conversions.ContactQuery) ([]conversions.Event, error)
 	// Refold puts a notice in the inbox for every lead with a row that was
 	// never sent, if fingerprint is not the one stored for the account, and
-	// stores it. A row in a batch without an answer counts as sent. It returns
-	// how many leads.
+	// stores it. A row in a batch without an answer counts as sent, and so does
+	// one that the vendor is processing. It returns how many leads.
 	Refold(ctx context.Context, l conversions.Lease, fingerprint string) (int, error)
 }
 
@@ -99,10 +99,12 @@ type Sending interface {
 	// deadline first. Rows in a batch without an answer are left out.
 	Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error)
 	// Uploaded counts the uploads that Google accepted, or had already, in
-	// batches settled since a time.
+	// batches settled since a time: also those of which it said so later
+	// (EntryProcessed).
 	Uploaded(ctx context.Context, a conversions.AccountID, since time.Time) (int, error)
-	// LastAnswers returns the account's latest limit EntryAnswered of uploads,
-	// newest first.
+	// LastAnswers returns the account's latest limit answers to uploads, newest
+	// first: EntryAnswered and EntryProcessed whose verdict is neither Submitted
+	// nor Unclear.
 	LastAnswers(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Entry, error)
 	// Facts returns what was last read of the account's actions; SaveFacts
 	// replaces it.
@@ -132,8 +134,25 @@ type Sending interface {
 	// of the manifest without an entry are as if they had not been sent.
 	// Settling a settled batch is conversions.ErrNotFound. A row that becomes
 	// retracted although it is wanted leaves a notice of its lead in the
-	// inbox, so that its next generation is decided.
+	// inbox, so that its next generation is decided. With a PollAt the batch's
+	// status is asked for from then on.
 	Settle(ctx context.Context, l conversions.Lease, s conversions.Settlement) error
+	// Polls returns the account's settled batches whose status is due at or
+	// before now, oldest PollAt first, of equal ones the batch that was begun
+	// first, at most limit, items with ClickID, and RequestID, AnsweredAt, Polls
+	// filled in.
+	Polls(ctx context.Context, a conversions.AccountID, now time.Time, limit int) ([]conversions.Batch, error)
+	// NextPoll returns when the earliest status of the account is due; the zero
+	// time if none is.
+	NextPoll(ctx context.Context, a conversions.AccountID) (time.Time, error)
+	// Polled records what came of asking for a batch's status: appends the
+	// entries and applies them to the rows as they are now (as Settle does,
+	// also its notice for a row that becomes retracted though wanted), and sets
+	// when to ask again, or ends the asking when PollAt is zero; Polls grows by
+	// one; one transaction guarded by the lease's token. Rows without an entry
+	// stay as they are. A batch that is not being asked for is
+	// conversions.ErrNotFound.
+	Polled(ctx context.Context, l conversions.Lease, p conversions.Polled) error
 	// Record appends entries that belong to no batch and applies them.
 	Record(ctx context.Context, l conversions.Lease, es []conversions.Entry) error
 	// Pauses returns the account's pauses.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,22 @@ func decode(text []byte, v any) error {
 
 // micros is how a time is stored in a column.
 func micros(t time.Time) int64 { return t.UnixMicro() }
+
+// orNull is how a time is stored in a column that is NULL for the zero time.
+func orNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return micros(t)
+}
+
+// fromNull is the time stored by orNull.
+func fromNull(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return fromMicros(n.Int64)
+}
 
 // fromMicros is the time stored as n, in UTC.
 func fromMicros(n int64) time.Time { return time.UnixMicro(n).UTC() }

@@ -120,7 +120,8 @@ func (s *Store) Decide(ctx context.Context, l conversions.Lease, ds []conversion
 }
 
 // Refold implements store.Folding. A row in a batch without an answer counts
-// as sent: the batch goes out again as it was.
+// as sent: the batch goes out again as it was. State submitted is that of every
+// row that the vendor is processing, and of no other.
 func (s *Store) Refold(ctx context.Context, l conversions.Lease, fingerprint string) (int, error) {
 	var leads int
 	err := s.guarded(ctx, l, func(ctx context.Context, t tx) error {
@@ -141,7 +142,7 @@ func (s *Store) Refold(ctx context.Context, l conversions.Lease, fingerprint str
 		}
 		leads, err = t.changed(ctx, `INSERT INTO inbox (account, notice, source, lead)
 			SELECT DISTINCT account, ?2, source, lead FROM conversion
-			WHERE account = ?1 AND known = '' AND id NOT IN (`+inFlight+`?1)`, string(l.Account), number)
+			WHERE account = ?1 AND known = '' AND state <> 'submitted' AND id NOT IN (`+inFlight+`?1)`, string(l.Account), number)
 		if err != nil {
 			return fmt.Errorf("leave notices: %w", err)
 		}

@@ -53,7 +53,7 @@ func batchesOf(ctx context.Context, q queryer, a conversions.AccountID, id conve
 		}
 	}
 	return collect(ctx, q, readRecord, `SELECT id, account, run, api, customer, created, sent_at, attempts,
-			json_array_length(rows), job_id, request_id, settled, call
+			json_array_length(rows), job_id, request_id, settled, poll_at, polls, call
 		FROM batch WHERE seq IN (
 			SELECT seq FROM batch WHERE account = ?1 AND id IN (SELECT value FROM json_each(?2))
 			UNION SELECT seq FROM batch WHERE account = ?1 AND settled IS NULL
@@ -66,17 +66,15 @@ func batchesOf(ctx context.Context, q queryer, a conversions.AccountID, id conve
 func readRecord(rows *sql.Rows) (conversions.BatchRecord, error) {
 	var b conversions.BatchRecord
 	var created, sent int64
-	var settled sql.NullInt64
+	var settled, pollAt sql.NullInt64
 	var call []byte
 	err := rows.Scan(&b.ID, &b.Account, &b.Run, &b.Target.API, &b.Target.Customer, &created, &sent, &b.Attempts,
-		&b.Rows, &b.JobID, &b.RequestID, &settled, &call)
+		&b.Rows, &b.JobID, &b.RequestID, &settled, &pollAt, &b.Polls, &call)
 	if err != nil {
 		return b, fmt.Errorf("scan batch: %w", err)
 	}
 	b.Created, b.SentAt = fromMicros(created), fromMicros(sent)
-	if settled.Valid {
-		b.Settled = fromMicros(settled.Int64)
-	}
+	b.Settled, b.PollAt = fromNull(settled), fromNull(pollAt)
 	if call != nil {
 		b.Call = &conversions.Answer{}
 		return b, decode(call, b.Call)

@@ -132,9 +132,13 @@ func appendEntry(ctx context.Context, t tx, e conversions.Entry) error {
 	return nil
 }
 
-// answeredOp is the operation that an EntryAnswered answers.
+// answeredOp is the operation whose fate an entry tells, at once or later.
 func answeredOp(e conversions.Entry) conversions.Operation {
-	if e.Kind != conversions.EntryAnswered || e.Item == nil {
+	told := e.Kind == conversions.EntryAnswered || e.Kind == conversions.EntryProcessed
+	if !told || e.Item == nil || e.Answer == nil {
+		return conversions.OpNone
+	}
+	if v := e.Answer.Verdict; v == conversions.Submitted || v == conversions.Unclear {
 		return conversions.OpNone
 	}
 	return e.Item.Op

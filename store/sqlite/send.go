@@ -93,35 +93,42 @@ func insertBatch(ctx context.Context, t tx, b conversions.Batch) error {
 }
 
 // selectBatch reads a batch with its manifest.
-const selectBatch = `SELECT account, id, run, api, customer, created, sent_at, attempts, manifest FROM batch `
+const selectBatch = `SELECT account, id, run, api, customer, created, sent_at, attempts,
+	request_id, settled, polls, manifest FROM batch `
 
 func readBatch(rows *sql.Rows) (conversions.Batch, error) {
 	var b conversions.Batch
 	var created, sent int64
+	var settled sql.NullInt64
 	var manifest sql.RawBytes
-	err := rows.Scan(&b.Account, &b.ID, &b.Run, &b.Target.API, &b.Target.Customer, &created, &sent, &b.Attempts, &manifest)
+	err := rows.Scan(&b.Account, &b.ID, &b.Run, &b.Target.API, &b.Target.Customer, &created, &sent, &b.Attempts,
+		&b.RequestID, &settled, &b.Polls, &manifest)
 	if err != nil {
 		return b, fmt.Errorf("scan batch: %w", err)
 	}
-	b.Created, b.SentAt = fromMicros(created), fromMicros(sent)
+	b.Created, b.SentAt, b.AnsweredAt = fromMicros(created), fromMicros(sent), fromNull(settled)
 	return b, decode(manifest, &b.Items)
 }
 
 // Unanswered implements store.Sending.
 func (s *Store) Unanswered(ctx context.Context, a conversions.AccountID) ([]conversions.Batch, error) {
-	var batches []conversions.Batch
-	err := s.snapshot(ctx, func(q queryer) (err error) {
-		batches, err = collect(ctx, q, readBatch,
-			selectBatch+`WHERE account = ? AND settled IS NULL ORDER BY created, seq`, string(a))
+	batches, err := s.batches(ctx, `WHERE account = ? AND settled IS NULL ORDER BY created, seq`, string(a))
+	if err != nil {
+		return nil, fmt.Errorf("read unanswered batches of %s: %w", a, err)
+	}
+	return batches, nil
+}
+
+// batches returns the batches that a condition selects, with click ids.
+func (s *Store) batches(ctx context.Context, which string, args ...any) (batches []conversions.Batch, err error) {
+	err = s.snapshot(ctx, func(q queryer) (err error) {
+		batches, err = collect(ctx, q, readBatch, selectBatch+which, args...)
 		for i := 0; err == nil && i < len(batches); i++ {
 			err = fillClicks(ctx, q, batches[i].Items)
 		}
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read unanswered batches of %s: %w", a, err)
-	}
-	return batches, nil
+	return batches, err
 }
 
 // Again implements store.Sending.

@@ -13,16 +13,21 @@ func (s *Store) Settle(ctx context.Context, l conversions.Lease, set conversions
 		if err := endBatch(ctx, t, l, set); err != nil {
 			return err
 		}
-		changed, err := recordRows(ctx, t, l, set.Entries)
-		if err != nil {
-			return err
-		}
-		return noticeRetracted(ctx, t, l, changed)
+		return recordAnswers(ctx, t, l, set.Entries)
 	})
 	if err != nil {
 		return fmt.Errorf("settle batch %s: %w", set.Batch, err)
 	}
 	return nil
+}
+
+// recordAnswers is record for entries that tell what is at Google.
+func recordAnswers(ctx context.Context, t tx, l conversions.Lease, es []conversions.Entry) error {
+	changed, err := recordRows(ctx, t, l, es)
+	if err != nil {
+		return err
+	}
+	return noticeRetracted(ctx, t, l, changed)
 }
 
 // endBatch writes how a batch without an answer ended.
@@ -35,9 +40,9 @@ func endBatch(ctx context.Context, t tx, l conversions.Lease, set conversions.Se
 		}
 		call = text
 	}
-	n, err := t.changed(ctx, `UPDATE batch SET settled = ?, uploaded = ?, request_id = ?, job_id = ?, call = ?
+	n, err := t.changed(ctx, `UPDATE batch SET settled = ?, uploaded = ?, request_id = ?, job_id = ?, poll_at = ?, call = ?
 		WHERE account = ? AND id = ? AND settled IS NULL`,
-		micros(set.At), uploaded(set.Entries), set.RequestID, set.JobID, call, string(l.Account), string(set.Batch))
+		micros(set.At), uploaded(set.Entries), set.RequestID, set.JobID, orNull(set.PollAt), call, string(l.Account), string(set.Batch))
 	if err != nil {
 		return fmt.Errorf("end batch: %w", err)
 	}
@@ -50,7 +55,7 @@ func endBatch(ctx context.Context, t tx, l conversions.Lease, set conversions.Se
 // uploaded counts the uploads that Google accepted or had already.
 func uploaded(es []conversions.Entry) (n int) {
 	for _, e := range es {
-		if answeredOp(e) != conversions.OpUpload || e.Answer == nil {
+		if answeredOp(e) != conversions.OpUpload {
 			continue
 		}
 		if v := e.Answer.Verdict; v == conversions.Done || v == conversions.AlreadyThere {

@@ -65,7 +65,10 @@ func leaseRenewed(w *world) {
 
 // leaseLost drives every guarded write under a lease that is gone.
 func leaseLost(w *world) {
-	w.booked("L1", "L2", "L3")
+	w.booked("L1", "L2", "L3", "L5")
+	asked := w.begin(w.row("L5"))
+	w.submit(asked, 0)
+	status := w.polled(asked, accepted())
 	sent := w.begin(w.row("L1"))
 	w.add(w.tagged("L4", conversions.OutcomeBooked))
 	old := w.lease
@@ -79,6 +82,7 @@ func leaseLost(w *world) {
 		"Begin":  func() error { _, err := w.s.Begin(w.Context(), old, w.batch(w.row("L3"))); return err },
 		"Again":  func() error { _, err := w.s.Again(w.Context(), old, sent.ID, w.now); return err },
 		"Settle": func() error { return w.s.Settle(w.Context(), old, settlement) },
+		"Polled": func() error { return w.s.Polled(w.Context(), old, status) },
 		"Record": func() error { return w.s.Record(w.Context(), old, []conversions.Entry{record}) },
 		"Pause":  func() error { return w.s.Pause(w.Context(), old, conversions.Paused{Account: account, Since: w.now}) },
 		"Resume": func() error { return w.s.Resume(w.Context(), old, "", w.now) },
@@ -99,6 +103,7 @@ func leaseLost(w *world) {
 		batches, err := w.s.Unanswered(w.Context(), account)
 		w.must(err)
 		w.same("batches "+when, []conversions.Batch{sent}, batches)
+		w.same("statuses "+when, 0, w.polls(10)[0].Polls)
 		again, err := w.s.Unfolded(w.Context(), account, 10)
 		w.must(err)
 		w.same("inbox "+when, works, again)

@@ -47,16 +47,26 @@ func (l *life) compareDue() {
 // compareAnswers compares what is told of answers with the ledger.
 func (l *life) compareAnswers(entries []conversions.Entry) {
 	uploads := map[time.Time]int{}
+	settled := map[conversions.BatchID]time.Time{}
 	var answers []conversions.Entry
-	for _, e := range slices.Backward(entries) {
-		if e.Kind != conversions.EntryAnswered || e.Item.Op != conversions.OpUpload {
+	for _, e := range entries {
+		switch e.Kind {
+		case conversions.EntryAnswered:
+			settled[e.Batch] = e.At
+		case conversions.EntryProcessed:
+		default:
+			continue
+		}
+		v := e.Answer.Verdict
+		if e.Item.Op != conversions.OpUpload || v == conversions.Submitted || v == conversions.Unclear {
 			continue
 		}
 		answers = append(answers, e)
-		if v := e.Answer.Verdict; v == conversions.Done || v == conversions.AlreadyThere {
-			uploads[e.At]++
+		if v == conversions.Done || v == conversions.AlreadyThere {
+			uploads[settled[e.Batch]]++
 		}
 	}
+	slices.Reverse(answers)
 	got, err := l.s.LastAnswers(l.Context(), l.account, 1000)
 	l.must(err)
 	l.same("last answers", answers, got)

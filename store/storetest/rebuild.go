@@ -21,6 +21,9 @@ func rebuilds(w *world) {
 			T: w.T, d: w.d, name: w.name, s: w.s, now: w.now.Add(789 * time.Nanosecond), bodies: 1000 * lives,
 			account: conversions.AccountID(fmt.Sprintf("life-%d", lives)),
 		}}
+		if l.pick("api", 2) == 0 {
+			l.api = conversions.APIDataManager
+		}
 		for range 20 + l.pick("steps", 100) {
 			l.step()
 		}
@@ -34,6 +37,8 @@ type life struct {
 
 	rt        *rapid.T
 	flying    []conversions.Batch
+	asked     []asked
+	takes     int                         // how many batches were taken for processing
 	forgotten map[conversions.LeadID]bool // leads whose click ids were erased at least once
 }
 
@@ -51,7 +56,7 @@ func (l *life) pick(name string, n int) int {
 }
 
 func (l *life) step() {
-	switch l.pick("step", 16) {
+	switch l.pick("step", 20) {
 	case 0, 1, 2, 3:
 		l.deliver()
 	case 4, 5, 6, 7:
@@ -72,6 +77,8 @@ func (l *life) step() {
 		l.guard()
 	case 15:
 		l.resolve()
+	case 16, 17, 18, 19:
+		l.askStatus()
 	}
 }
 
@@ -153,6 +160,7 @@ func (l *life) answer() {
 			s.Entries = append(s.Entries, rows[0].Answered(b, it, l.verdict(it.Op), l.now))
 		}
 	}
+	s.PollAt = l.taken(b, s.Entries)
 	l.must(l.s.Settle(l.Context(), l.hold(), s))
 }
 
@@ -166,6 +174,9 @@ func (l *life) verdict(op conversions.Operation) conversions.Answer {
 		{Verdict: conversions.Later, Wait: time.Hour},
 		{Verdict: conversions.Refused, Unmatched: true, Sentence: "No."},
 		{Verdict: conversions.FixBatch},
+		{Verdict: conversions.Submitted},
+		{Verdict: conversions.Submitted},
+		{Verdict: conversions.Unclear, Failed: 1, Of: 2},
 		{Verdict: conversions.Pause, Scope: conversions.ScopeAction, Others: []string{"a.b"}},
 	}
 	if op == conversions.OpUpload {
@@ -244,6 +255,7 @@ func (l *life) compare() {
 	}
 	l.same("rows rebuilt from the ledger", listed, rebuilt)
 	l.sameTotals("a life", conversions.Filter{Account: l.account})
+	l.comparePolls()
 	l.compareAnswers(entries)
 	l.compareGenerations()
 	text, err := json.Marshal(entries)

@@ -1,13 +1,14 @@
 package storetest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"closeloop/conversions"
 	"closeloop/store"
@@ -28,6 +29,7 @@ type world struct {
 	s       store.Store
 	now     time.Time
 	account conversions.AccountID
+	api     conversions.API // of the account's target; empty is the Google Ads API
 	lease   conversions.Lease
 	bodies  int // how many events were made
 	batches int
@@ -71,7 +73,7 @@ func (w *world) must(err error) {
 // same fails the case if got is not want.
 func (w *world) same(what string, want, got any) {
 	w.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		w.Fatalf("%s: -want +got\n%s", what, diff)
 	}
 }
@@ -120,7 +122,7 @@ func (w *world) hold() conversions.Lease {
 
 func (w *world) rules() conversions.Rules {
 	return conversions.Rules{
-		Account: w.account, Target: conversions.Target{API: conversions.APIGoogleAds, Customer: "1234567890"},
+		Account: w.account, Target: conversions.Target{API: cmp.Or(w.api, conversions.APIGoogleAds), Customer: "1234567890"},
 		Mode: conversions.ModeLive, Currency: "EUR", Consent: conversions.ConsentRuleGranted,
 		Hold: conversions.DefaultHold, Settle: conversions.DefaultSettle, ClickWait: conversions.DefaultClickWait,
 		Stages: map[conversions.Stage]conversions.StageRules{

@@ -138,6 +138,8 @@ CREATE TABLE batch (
   uploaded   INTEGER NOT NULL DEFAULT 0, -- how many uploads Google accepted or had already, for the guard of mass withdrawals
   job_id     INTEGER NOT NULL DEFAULT 0,
   request_id TEXT NOT NULL DEFAULT '',
+  poll_at    INTEGER,          -- when its status is asked for next; NULL when it is not
+  polls      INTEGER NOT NULL DEFAULT 0, -- how often its status was asked for
   call       TEXT,             -- the answer to the call as a whole, if it failed
   rows       TEXT NOT NULL,    -- the ids of the rows as a JSON array: what is in flight is asked often
   manifest   TEXT NOT NULL     -- the items; last, so that the columns before it are read without it
@@ -145,6 +147,7 @@ CREATE TABLE batch (
 CREATE UNIQUE INDEX batch_id ON batch (account, id);
 CREATE INDEX batch_sending ON batch (account, created) WHERE settled IS NULL;
 CREATE INDEX batch_settled ON batch (account, settled, uploaded) WHERE settled IS NOT NULL; -- sums without reading manifests
+CREATE INDEX batch_polled ON batch (account, poll_at) WHERE poll_at IS NOT NULL; -- what the vendor is to be asked about
 CREATE INDEX batch_failed ON batch (account) WHERE call IS NOT NULL; -- for the history of the rows they held
 
 -- Everything decided, sent and answered. Append-only: see the triggers.
@@ -155,7 +158,7 @@ CREATE TABLE ledger (
   at         INTEGER NOT NULL,
   kind       TEXT NOT NULL,
   batch      TEXT NOT NULL,
-  answered   TEXT NOT NULL,    -- the operation that the entry answers; empty for entries of other kinds
+  answered   TEXT NOT NULL,    -- the operation that the entry answers; empty for entries of other kinds, and while the fate is open
   body       TEXT NOT NULL
 ) STRICT;
 CREATE INDEX ledger_conversion ON ledger (account, conversion, seq);
