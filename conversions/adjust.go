@@ -48,6 +48,7 @@ func (r *Row) changed(e Entry) {
 	r.accepted()
 	if e.Item.Op == OpRetract && r.Known.Target.API == APIDataManager {
 		r.Known.Status, r.Known.Value = KnownThere, AmountOf(0)
+		r.overtaken()
 		return
 	}
 	if e.Item.Op == OpRetract {
@@ -55,6 +56,16 @@ func (r *Row) changed(e Entry) {
 		return
 	}
 	r.Known.Status, r.Known.Value, r.Known.Currency = KnownThere, e.Item.Value, e.Item.Currency
+	r.overtaken()
+}
+
+// overtaken makes a value unknown that an earlier operation may have
+// overwritten, whose answer was lost: the next one settles it.
+func (r *Row) overtaken() {
+	if r.Known.Mixed && r.Known.Target.API == APIDataManager {
+		r.Known.Mixed = false
+		r.valueUnknown()
+	}
 }
 
 // alreadyAdjusted tells our adjustment from somebody else's. What somebody
@@ -115,6 +126,7 @@ func (r *Row) notFound(e Entry) {
 func (r *Row) leftOpen(e Entry) {
 	r.AdjustedAt = e.Item.AdjustAt
 	r.Known.Retracting = r.Known.Retracting || e.Item.Op == OpRetract
+	r.Known.Mixed = r.Known.Mixed || (e.Kind == EntryUnanswered && r.Known.Target.API == APIDataManager)
 	if r.Known.Status == KnownThere {
 		r.valueUnknown()
 	}

@@ -153,7 +153,11 @@ func (r *Row) answered(e Entry) {
 func (r *Row) uploaded(e Entry) {
 	switch e.Answer.Verdict {
 	case Done:
+		overtakes := r.mayBeOvertaken(e)
 		r.know(KnownThere, e)
+		if overtakes {
+			r.valueUnknown()
+		}
 	case AlreadyThere:
 		r.alreadyThere(e)
 	case Refused:

@@ -42,6 +42,14 @@ func (r *Row) submitted(e Entry) {
 	}
 }
 
+// mayBeOvertaken reports whether an upload whose answer was lost, with another
+// value, may have been processed after the one that succeeded. Once that one is
+// processed nothing of the conversion is under way, so restating it settles
+// the matter.
+func (r *Row) mayBeOvertaken(e Entry) bool {
+	return e.Target.API == APIDataManager && r.Known.Status == KnownUnanswered && (r.Known.Mixed || r.Known.Value != e.Item.Value)
+}
+
 // unclear is a row whose fate the vendor does not tell: it may be there. One
 // round in a small request may show it; after that a person sees it.
 func (r *Row) unclear(e Entry) {

@@ -31,7 +31,8 @@ type Known struct {
 	At     time.Time `json:"at,omitzero"`
 	Click  ClickRef  `json:"click,omitzero"`
 	// Mixed is true with KnownUnanswered when manifests with different values
-	// went unanswered, so that the value cannot be told.
+	// went unanswered, so that the value cannot be told; and at an API that
+	// overwrites values while a change that went unanswered may yet arrive.
 	Mixed bool `json:"mixed,omitempty"`
 	// Retracting is true once a retraction of ours went unanswered for good,
 	// and Foreign with KnownRetracted when it was not us who retracted.
