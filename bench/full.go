@@ -81,7 +81,7 @@ func newScheduler(s scheduler.Store, logger *slog.Logger, now func() time.Time, 
 	}
 	return scheduler.New(scheduler.Config{
 		Store: s, Match: gclid.Belonging, Now: now, NewID: rand.Text, Holder: "bench", Logger: logger,
-		Accounts: []scheduler.Account{{Rules: rules(), Zone: time.UTC, Schedule: yearly, Destination: to}},
+		Accounts: []scheduler.Account{{Rules: rules(), Zone: time.UTC, Schedule: yearly, Destinations: map[conversions.API]scheduler.Destination{conversions.APIGoogleAds: to}}},
 	}), nil
 }
 

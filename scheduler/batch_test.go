@@ -147,7 +147,7 @@ func TestSplitPartsAreSentAsThingsStandThen(t *testing.T) {
 	cfg := r.config(nil)
 	cfg.Store = &hooked{Store: r.store, decided: func() { folded <- struct{}{} }}
 	google := r.script(nil)
-	cfg.Accounts[0].Destination = google
+	cfg.Accounts[0].Destinations = googleAds(google)
 	s := newScheduler(cfg)
 	google.next = func(n int, b conversions.Batch) conversions.Reply {
 		if n > 0 {
@@ -195,7 +195,7 @@ func TestNothingPersonalIsLogged(t *testing.T) {
 		}
 		return lost(b)
 	})
-	cfg.Accounts[0].Destination = google
+	cfg.Accounts[0].Destinations = googleAds(google)
 	r.runOn(newScheduler(cfg))
 	if strings.Contains(log.String(), "CjwKCAjw") || strings.Contains(log.String(), orderID(lead(0), conversions.StageBooked)) {
 		t.Errorf("the log names a click or an order: %s", log.String())

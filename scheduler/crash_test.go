@@ -160,12 +160,37 @@ func (m *mortal) Resume(ctx context.Context, l conversions.Lease, action string,
 	return m.step(func() error { return m.inner.Resume(ctx, l, action, at) })
 }
 
+func (m *mortal) Polls(ctx context.Context, a conversions.AccountID, now time.Time, limit int) ([]conversions.Batch, error) {
+	return one(m, func() ([]conversions.Batch, error) { return m.inner.Polls(ctx, a, now, limit) })
+}
+
+func (m *mortal) NextPoll(ctx context.Context, a conversions.AccountID) (time.Time, error) {
+	return one(m, func() (time.Time, error) { return m.inner.NextPoll(ctx, a) })
+}
+
+func (m *mortal) Polled(ctx context.Context, l conversions.Lease, p conversions.Polled) error {
+	return m.step(func() error { return m.inner.Polled(ctx, l, p) })
+}
+
 // Upload implements scheduler.Destination. A dead process makes no call and
 // hears no answer.
 func (m *mortal) Upload(ctx context.Context, b conversions.Batch, validateOnly bool) conversions.Reply {
 	reply := lost(b)
 	err := m.step(func() error {
 		reply = m.dest.Upload(ctx, b, validateOnly)
+		return nil
+	})
+	if err != nil {
+		return lost(b)
+	}
+	return reply
+}
+
+// Status implements scheduler.Poller.
+func (m *mortal) Status(ctx context.Context, b conversions.Batch) conversions.Reply {
+	reply := lost(b)
+	err := m.step(func() error {
+		reply = m.dest.(scheduler.Poller).Status(ctx, b)
 		return nil
 	})
 	if err != nil {

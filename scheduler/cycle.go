@@ -71,6 +71,7 @@ type cycle struct {
 	report Report
 	paused []conversions.Paused
 	stop   bool // a call failed: the rest waits for the next run
+	splits int  // requests made because another had to be split or sent again
 }
 
 func (s *Scheduler) newCycle(a *account, byHand bool) *cycle {
@@ -97,6 +98,9 @@ func (c *cycle) run(ctx context.Context) error {
 		return nil
 	}
 	if err := c.resendAll(ctx); err != nil {
+		return err
+	}
+	if err := c.pollAll(ctx); err != nil {
 		return err
 	}
 	if c.a.Rules.Mode == conversions.ModeLive {
@@ -179,17 +183,30 @@ func (c *cycle) sendGroups(ctx context.Context, rows []conversions.Row) error {
 	return nil
 }
 
-// groups divides rows by call and target, in the order of the first of each;
-// uploads go first.
-func groups(rows []conversions.Row) [][]conversions.Row {
-	type kind struct {
-		adjust bool
-		target conversions.Target
+// kind tells rows apart that cannot share a request. Where adjustments are a
+// call of their own they are apart from uploads; what is isolated is apart from
+// what was never tried.
+type kind struct {
+	adjust  bool
+	isolate bool
+	target  conversions.Target
+}
+
+func kindOf(r conversions.Row) kind {
+	target := r.Target()
+	return kind{
+		adjust:  r.Next() != conversions.OpUpload && target.API != conversions.APIDataManager,
+		isolate: r.Isolate, target: target,
 	}
+}
+
+// groups divides rows by kind, in the order of the first of each; uploads go
+// first. Rows to isolate go in small groups.
+func groups(rows []conversions.Row) [][]conversions.Row {
 	var order []kind
 	byKind := map[kind][]conversions.Row{}
 	for _, r := range rows {
-		k := kind{r.Next() != conversions.OpUpload, r.Target()}
+		k := kindOf(r)
 		if byKind[k] == nil {
 			order = append(order, k)
 		}
@@ -207,7 +224,11 @@ func groups(rows []conversions.Row) [][]conversions.Row {
 	})
 	all := make([][]conversions.Row, 0, len(order))
 	for _, k := range order {
-		all = append(all, byKind[k])
+		size := conversions.MaxItems
+		if k.isolate {
+			size = (len(byKind[k]) + conversions.MaxGroups - 1) / conversions.MaxGroups
+		}
+		all = slices.AppendSeq(all, slices.Chunk(byKind[k], size))
 	}
 	return all
 }
@@ -275,10 +296,15 @@ func (c *cycle) due(ctx context.Context, claim conversions.Claim) ([]conversions
 	}
 }
 
-// sends reports whether an operation is sent at all: a test account leaves
-// alone what Google really holds.
-func (c *cycle) sends(op conversions.Operation) bool {
-	return op == conversions.OpUpload || (op != conversions.OpNone && c.a.Rules.Mode == conversions.ModeLive)
+// sends reports whether a row's operation is sent at all: a test account leaves
+// alone what Google really holds, and what went through an API that is not
+// configured any more waits.
+func (c *cycle) sends(r conversions.Row) bool {
+	op := r.Next()
+	if op == conversions.OpNone || c.a.Destinations[r.Target().API] == nil {
+		return false
+	}
+	return op == conversions.OpUpload || c.a.Rules.Mode == conversions.ModeLive
 }
 
 // divide tells rows to send from those whose time ran out.
@@ -286,7 +312,7 @@ func (c *cycle) divide(rows []conversions.Row) (ready []conversions.Row, closed 
 	for _, r := range rows {
 		if e, over := r.Close(c.start); over {
 			closed = append(closed, e)
-		} else if c.sends(r.Next()) {
+		} else if c.sends(r) {
 			ready = append(ready, r)
 		}
 	}
@@ -323,5 +349,5 @@ func (c *cycle) planAgain() {
 }
 
 func (r *Report) worthALine() bool {
-	return r.Batches > 0 || r.Closed > 0 || r.Unanswered > 0 || r.Folded > 0 || len(r.Paused) > 0
+	return r.Batches > 0 || r.Polls > 0 || r.Closed > 0 || r.Unanswered > 0 || r.Folded > 0 || len(r.Paused) > 0
 }

@@ -113,26 +113,42 @@ func rowOf(w conversions.LeadWork, e conversions.Entry) conversions.Row {
 	return conversions.Row{}
 }
 
+// validate has rows checked in one request, and again in parts where the answer
+// asks for it.
 func (c *cycle) validate(ctx context.Context, rows []conversions.Row) error {
+	parts := [][]conversions.Row{rows}
+	for ; len(parts) > 0 && c.splits <= maxSplits; c.splits++ {
+		b, reply, err := c.validated(ctx, parts[0])
+		if err != nil {
+			return err
+		}
+		if reply.Call != nil && !atFault(*reply.Call) {
+			c.report.Failed = reply.Call
+			return nil
+		}
+		_, again := c.judge(b, parts[0], reply, unrecorded)
+		parts = append(again.parts(), parts[1:]...)
+	}
+	return nil
+}
+
+// unrecorded stands for the ledger entry of an answer that is only counted.
+func unrecorded(conversions.Row, conversions.Batch, conversions.Item, conversions.Answer) conversions.Entry {
+	return conversions.Entry{}
+}
+
+func (c *cycle) validated(ctx context.Context, rows []conversions.Row) (conversions.Batch, conversions.Reply, error) {
 	b := c.batch(rows)
 	items, err := c.s.cfg.Store.Fill(ctx, c.a.id, b.Items)
 	if err != nil {
-		return fmt.Errorf("read click ids: %w", err)
+		return b, conversions.Reply{}, fmt.Errorf("read click ids: %w", err)
 	}
 	b.Items = items
 	select {
 	case c.s.calls <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the caller's own cancellation
+		return b, conversions.Reply{}, ctx.Err() //nolint:wrapcheck // the caller's own cancellation
 	}
 	defer func() { <-c.s.calls }()
-	reply := c.call(ctx, b, true)
-	if reply.Call != nil {
-		c.report.Failed = reply.Call
-		return nil
-	}
-	for _, answer := range reply.Answers {
-		c.report.count(answer)
-	}
-	return nil
+	return b, c.call(ctx, b, true), nil
 }

@@ -34,7 +34,7 @@ func (s *Scheduler) rules(ctx context.Context, a *account) (conversions.Rules, e
 // readFacts asks Google for the look-back windows once a day. A run does not
 // fail for want of them: what is too old is refused by Google itself.
 func (c *cycle) readFacts(ctx context.Context) {
-	inspector, ok := c.a.Destination.(Inspector)
+	inspector, ok := c.a.Destinations[c.a.Rules.Target.API].(Inspector)
 	if !ok {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"closeloop/conversions"
@@ -43,13 +44,15 @@ func (c *cycle) holdWithdrawals(ctx context.Context) error {
 // among them are taken back. A probe that is refused so stays refused until
 // another goes well, so that the next one tries another row.
 func (c *cycle) suspects(ctx context.Context, reply conversions.Reply, now time.Time) error {
-	if p := c.pauseOf(""); p != nil && p.Answer.Code == massRefusal().Code {
+	if p := c.pauseOf(""); p != nil && p.Answer.Code == massRefusal(nil).Code {
 		switch {
 		case reply.Call != nil:
 			return nil
 		case mostlySuspect(reply.Answers):
 			c.stop = true
-			return c.pauseFor(ctx, "", massRefusal(), now)
+			return c.pauseFor(ctx, "", massRefusal(reply.Answers), now)
+		case !slices.ContainsFunc(reply.Answers, func(a conversions.Answer) bool { return progressOf(a).ends(*p) }):
+			return nil // nothing is said yet
 		default:
 			return c.putBack(ctx, now)
 		}
@@ -72,7 +75,7 @@ func (c *cycle) suspects(ctx context.Context, reply conversions.Reply, now time.
 	if err := c.putBack(ctx, now); err != nil {
 		return err
 	}
-	return c.pauseFor(ctx, "", massRefusal(), now)
+	return c.pauseFor(ctx, "", massRefusal(reply.Answers), now)
 }
 
 // mostlySuspect reports whether at least SuspectShare of the answers are
@@ -87,9 +90,18 @@ func mostlySuspect(answers []conversions.Answer) bool {
 	return n > 0 && n >= int(conversions.SuspectShare.Of(conversions.Cents(len(answers))))
 }
 
-func massRefusal() conversions.Answer {
+// massRefusal is the answer that pauses. Like those that led to it, it came at
+// once or with a later status.
+func massRefusal(answers []conversions.Answer) conversions.Answer {
+	var evidence conversions.Evidence
+	for _, a := range answers {
+		if a.Suspect {
+			evidence = a.Evidence
+		}
+	}
 	return conversions.Answer{
-		Verdict: conversions.Pause, Scope: conversions.ScopeAccount, Code: "Closeloop.MASS_REFUSAL",
+		Evidence: evidence,
+		Verdict:  conversions.Pause, Scope: conversions.ScopeAccount, Code: "Closeloop.MASS_REFUSAL",
 		Sentence: "Google says of most of the last conversions that their clicks belong to another account or came after them.",
 		Hint:     "Check the account's customer and zone, and that the source belongs to this account; sending goes on by itself once a row is taken.",
 	}

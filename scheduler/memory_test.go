@@ -48,6 +48,16 @@ func (m *memory) Acquire(_ context.Context, a conversions.AccountID, holder stri
 	return m.lease, nil
 }
 
+func (*memory) Polls(context.Context, conversions.AccountID, time.Time, int) ([]conversions.Batch, error) {
+	return nil, nil
+}
+
+func (*memory) NextPoll(context.Context, conversions.AccountID) (time.Time, error) {
+	return time.Time{}, nil
+}
+
+func (*memory) Polled(context.Context, conversions.Lease, conversions.Polled) error { return nil }
+
 func (m *memory) Renew(_ context.Context, l conversions.Lease, now time.Time) (conversions.Lease, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -228,7 +238,7 @@ func (m *memory) refused() int {
 func (m *memory) queue(n int) {
 	for i := range n {
 		row := conversions.Row{ID: conversions.RowID(i + 1), Version: 1, OrderID: "order-" + strconv.Itoa(i)}
-		row.Want.Wanted, row.Want.Deadline = true, time.Now().Add(day)
+		row.Want.Wanted, row.Want.Deadline, row.Want.Target = true, time.Now().Add(day), rules().Target
 		m.rows = append(m.rows, row)
 	}
 }
@@ -242,7 +252,7 @@ func bubble(t *testing.T, m *memory, spec string, d scheduler.Destination) sched
 		Store: m, Match: gclid.Belonging, Now: time.Now, Holder: "one", Logger: slog.New(slog.DiscardHandler),
 		NewID: func() string { names++; return strconv.Itoa(names) },
 		Accounts: []scheduler.Account{{
-			Rules: rules(), Zone: time.UTC, Destination: d, Schedule: schedule(t, spec, time.UTC),
+			Rules: rules(), Zone: time.UTC, Destinations: googleAds(d), Schedule: schedule(t, spec, time.UTC),
 		}},
 	}
 }

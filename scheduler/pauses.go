@@ -16,11 +16,11 @@ func (c *cycle) pauses(ctx context.Context, b conversions.Batch, reply conversio
 		c.stop, c.report.Failed = true, reply.Call
 		return c.pauseFor(ctx, "", *reply.Call, now)
 	}
-	fine := map[string]bool{}
+	fine := map[string]progress{}
 	for i, item := range b.Items {
 		answer := reply.Answers[i]
 		if answer.Verdict != conversions.Pause {
-			fine[item.Action] = true
+			fine[item.Action] = max(fine[item.Action], progressOf(answer))
 			continue
 		}
 		action := item.Action
@@ -32,6 +32,35 @@ func (c *cycle) pauses(ctx context.Context, b conversions.Batch, reply conversio
 		}
 	}
 	return c.resume(ctx, fine, now)
+}
+
+// progress is how far an answer that is no pause shows an action to work.
+type progress int
+
+const (
+	none     progress = iota
+	accepted          // the request was accepted; what becomes of its rows is said later
+	told              // the vendor said what became of a row
+)
+
+func progressOf(a conversions.Answer) progress {
+	switch a.Verdict {
+	case conversions.Submitted:
+		return accepted
+	case conversions.Unclear:
+		return none
+	default:
+		return told
+	}
+}
+
+// ends reports whether progress ends a pause: one that the later word on
+// rows brought only ends with such a word.
+func (p progress) ends(pause conversions.Paused) bool {
+	if pause.Answer.Evidence != "" {
+		return p >= told
+	}
+	return p >= accepted
 }
 
 // pauseFor pauses an action, or the account for "". A call that may simply be
@@ -63,9 +92,17 @@ func (c *cycle) pauseFor(ctx context.Context, action string, answer conversions.
 func byHand(p conversions.Paused) bool { return p.ProbeAt.Equal(never()) }
 
 // resume ends pauses whose probe got another answer than a pause.
-func (c *cycle) resume(ctx context.Context, fine map[string]bool, now time.Time) error {
+func (c *cycle) resume(ctx context.Context, fine map[string]progress, now time.Time) error {
+	best := none
+	for _, p := range fine {
+		best = max(best, p)
+	}
 	for _, p := range slices.Clone(c.paused) {
-		if byHand(p) || p.Since.Equal(now) || (p.Action != "" && !fine[p.Action]) || len(fine) == 0 {
+		got := best
+		if p.Action != "" {
+			got = fine[p.Action]
+		}
+		if byHand(p) || p.Since.Equal(now) || !got.ends(p) {
 			continue
 		}
 		if p.Action == "" && c.stop {

@@ -27,6 +27,10 @@ type Report struct {
 	// Answers counts verdicts by their word, Codes the vendor's codes.
 	Answers map[string]int `json:"answers,omitempty"`
 	Codes   map[string]int `json:"codes,omitempty"`
+	// Polls is how many statuses were asked for, Processed counts the verdicts
+	// that came of them.
+	Polls     int            `json:"polls,omitempty"`
+	Processed map[string]int `json:"processed,omitempty"`
 	// Closed is how many rows ran out of time, Abandoned how many were sent
 	// without an answer and are no longer wanted.
 	Closed    int `json:"closed,omitempty"`
@@ -46,10 +50,27 @@ type Report struct {
 
 func (r *Report) count(a conversions.Answer) {
 	if r.Answers == nil {
-		r.Answers, r.Codes = map[string]int{}, map[string]int{}
+		r.Answers = map[string]int{}
+	}
+	if r.Codes == nil {
+		r.Codes = map[string]int{}
 	}
 	r.Answers[a.Verdict.String()]++
 	if a.Code != "" {
+		r.Codes[a.Code]++
+	}
+}
+
+// process counts what a status said of a row.
+func (r *Report) process(a conversions.Answer) {
+	if r.Processed == nil {
+		r.Processed = map[string]int{}
+	}
+	r.Processed[a.Verdict.String()]++
+	if a.Code != "" {
+		if r.Codes == nil {
+			r.Codes = map[string]int{}
+		}
 		r.Codes[a.Code]++
 	}
 }
@@ -60,6 +81,7 @@ func (r *Report) attrs() []slog.Attr {
 		slog.String("account", string(r.Account)), slog.String("run", r.Run), slog.String("mode", string(r.Mode)),
 		slog.Duration("took", r.Took), slog.Int("folded", r.Folded), slog.Int("batches", r.Batches),
 		slog.Int("rows", r.Rows), slog.Any("operations", r.Operations), slog.Any("answers", r.Answers), slog.Any("codes", r.Codes),
+		slog.Int("polls", r.Polls), slog.Any("processed", r.Processed),
 		slog.Int("closed", r.Closed), slog.Int("abandoned", r.Abandoned),
 		slog.Int("held", r.Held), slog.Int("unanswered", r.Unanswered), slog.Int("paused", len(r.Paused)),
 	}

@@ -24,11 +24,11 @@ func (c *cycle) resendAll(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err //nolint:wrapcheck // runAccount asks for this very error
 		}
-		if c.stop || c.s.cfg.Now().Before(sendAgainAt(b)) {
+		if c.stop || c.s.cfg.Now().Before(sendAgainAt(b)) || c.a.Destinations[b.Target.API] == nil {
 			c.left(b)
 			continue
 		}
-		if err := c.resend(ctx, b.ID); err != nil {
+		if err := c.resend(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -42,13 +42,16 @@ func (c *cycle) left(b conversions.Batch) {
 	c.stop = stop
 }
 
-func (c *cycle) resend(ctx context.Context, id conversions.BatchID) error {
+func (c *cycle) resend(ctx context.Context, b conversions.Batch) error {
+	if b.Target.API == conversions.APIDataManager {
+		return c.reopen(ctx, b)
+	}
 	lease, leave, err := c.turn(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	b, err := c.s.cfg.Store.Again(ctx, lease, id, c.s.cfg.Now())
+	b, err = c.s.cfg.Store.Again(ctx, lease, b.ID, c.s.cfg.Now())
 	if err != nil {
 		return fmt.Errorf("mark batch for resending: %w", err)
 	}
@@ -117,11 +120,7 @@ func partOf(b conversions.Batch, items []int) conversions.Batch {
 // withdrawn, denied or erased since. Their rows become unanswered: whether
 // Google has them is not known, so they are to be retracted.
 func (c *cycle) stillWanted(ctx context.Context, b *conversions.Batch) ([]conversions.Row, []conversions.Entry, error) {
-	ids := make([]conversions.RowID, len(b.Items))
-	for i, it := range b.Items {
-		ids[i] = it.Row
-	}
-	rows, err := c.rowsByID(ctx, ids)
+	rows, err := c.rowsByID(ctx, itemRows(*b))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -187,45 +186,95 @@ func tryAgain(a conversions.Answer) bool {
 	switch a.Verdict {
 	case conversions.Retry, conversions.Later, conversions.Pause, conversions.FixBatch:
 		return true
-	case conversions.Done, conversions.AlreadyThere, conversions.Refused:
+	case conversions.Done, conversions.AlreadyThere, conversions.Refused, conversions.Submitted, conversions.Unclear:
 		return false
 	default:
 		return true
 	}
 }
 
-// retryLoop runs the account again when an unanswered batch may be sent
-// again, so that it does not wait for the schedule.
+// resendLook is how often the store is asked for what to do out of turn without
+// a notice: another process may have left it there.
+const resendLook = time.Minute
+
+// retryLoop does for an account what cannot wait for its schedule: it sends an
+// unanswered batch again, repeats a failed call, and asks for statuses.
 func (s *Scheduler) retryLoop(ctx context.Context, a *account) {
-	notify(a.retry) // what a crash left behind
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.retry:
-		}
-		if err := s.recovered(func() error { return s.retryUnanswered(ctx, a) }); err != nil {
-			s.logFailure(ctx, a, "send unanswered batch again", err)
-			if pause(ctx, time.Minute) != nil {
-				return
-			}
-			notify(a.retry)
+	var tried time.Time
+	for ctx.Err() == nil {
+		err := s.recovered(func() error { return s.outOfTurn(ctx, a, &tried) })
+		if err != nil {
+			s.logFailure(ctx, a, "work out of turn", err)
+			_ = pause(ctx, resendLook) // ctx is asked above
 		}
 	}
 }
 
-// retryUnanswered waits until the first unanswered batch may be sent again, or
-// a failed call be repeated, and runs the account.
-func (s *Scheduler) retryUnanswered(ctx context.Context, a *account) error {
-	at, err := s.nextTry(ctx, a)
-	if err != nil || at.IsZero() {
+// outOfTurn waits until there is something to do for the account, or to look
+// again, and does it. tried is when it last sent.
+func (s *Scheduler) outOfTurn(ctx context.Context, a *account, tried *time.Time) error {
+	send, err := s.nextTry(ctx, a)
+	if err != nil {
 		return err
 	}
-	if pause(ctx, at.Sub(s.cfg.Now())) != nil {
-		return nil //nolint:nilerr // a shutdown; what is to be sent waits in the store
+	if again := tried.Add(resendLook); !send.IsZero() && send.Before(again) {
+		send = again // a paused account is not run in circles
 	}
+	poll, err := s.nextPoll(ctx, a)
+	if err != nil {
+		return err
+	}
+	if !s.due(ctx, a, send, poll) {
+		return nil
+	}
+	now := s.cfg.Now()
+	if !poll.IsZero() && !poll.After(now) {
+		if err := s.pollAccount(ctx, a); err != nil {
+			return err
+		}
+	}
+	if send.IsZero() || send.After(now) {
+		return nil
+	}
+	*tried = now
 	_, err = s.runAccount(ctx, a, false)
 	return err
+}
+
+// due waits for the earlier of two times, which may be zero for never, and
+// reports whether it came before anything else did.
+func (s *Scheduler) due(ctx context.Context, a *account, send, poll time.Time) bool {
+	wait := resendLook
+	for _, at := range []time.Time{send, poll} {
+		if !at.IsZero() {
+			wait = min(wait, at.Sub(s.cfg.Now()))
+		}
+	}
+	timer := time.NewTimer(max(0, wait))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-a.retry:
+		return false // plans have changed
+	case <-timer.C:
+		return wait < resendLook
+	}
+}
+
+// nextPoll is when a status is due; zero if none is, or nobody can be asked.
+func (s *Scheduler) nextPoll(ctx context.Context, a *account) (time.Time, error) {
+	for _, d := range a.Destinations {
+		if _, ok := d.(Poller); !ok {
+			continue
+		}
+		at, err := s.cfg.Store.NextPoll(ctx, a.id)
+		if err != nil {
+			return at, fmt.Errorf("read next status: %w", err)
+		}
+		return at, nil
+	}
+	return time.Time{}, nil
 }
 
 // nextTry is when the account has to run out of turn; zero if it has not.
@@ -242,6 +291,9 @@ func (s *Scheduler) nextTry(ctx context.Context, a *account) (time.Time, error) 
 		return at, fmt.Errorf("read unanswered batches: %w", err)
 	}
 	for _, b := range batches {
+		if a.Destinations[b.Target.API] == nil {
+			continue
+		}
 		if t := sendAgainAt(b); at.IsZero() || t.Before(at) {
 			at = t
 		}

@@ -105,9 +105,14 @@ func (r *rig) config(d scheduler.Destination) scheduler.Config {
 		Store: r.store, Match: gclid.Belonging, Now: r.clock.now, NewID: r.newID, Holder: "one",
 		Logger: slog.New(slog.DiscardHandler),
 		Accounts: []scheduler.Account{{
-			Rules: r.rules, Zone: time.UTC, Destination: d, Schedule: schedule(r.t, "0 * * * *", time.UTC),
+			Rules: r.rules, Zone: time.UTC, Destinations: googleAds(d), Schedule: schedule(r.t, "0 * * * *", time.UTC),
 		}},
 	}
+}
+
+// googleAds is the connections of an account of the Google Ads API.
+func googleAds(d scheduler.Destination) map[conversions.API]scheduler.Destination {
+	return map[conversions.API]scheduler.Destination{conversions.APIGoogleAds: d}
 }
 
 func (r *rig) scheduler(d scheduler.Destination) *scheduler.Scheduler {

@@ -52,6 +52,13 @@ type Queue interface {
 	Resume(ctx context.Context, l conversions.Lease, action string, at time.Time) error
 }
 
+// Statuses is what was taken for processing and must be asked about.
+type Statuses interface {
+	Polls(ctx context.Context, a conversions.AccountID, now time.Time, limit int) ([]conversions.Batch, error)
+	NextPoll(ctx context.Context, a conversions.AccountID) (time.Time, error)
+	Polled(ctx context.Context, l conversions.Lease, p conversions.Polled) error
+}
+
 // Guards is what tells an unusual run from a usual one, and what Google said
 // of the account's actions.
 type Guards interface {
@@ -67,6 +74,7 @@ type Store interface {
 	Leases
 	Inbox
 	Queue
+	Statuses
 	Guards
 }
 
@@ -78,6 +86,14 @@ type Destination interface {
 	Upload(ctx context.Context, b conversions.Batch, validateOnly bool) conversions.Reply
 }
 
+// Poller is a Destination that takes rows for processing (conversions.Submitted)
+// and says later what became of them. Status gives exactly one answer per item
+// of a batch it took, Submitted for those it still processes; Reply.Call is set
+// when nothing could be learnt.
+type Poller interface {
+	Status(ctx context.Context, b conversions.Batch) conversions.Reply
+}
+
 // Inspector is a Destination that can be asked for the click-through look-back
 // windows of a customer's conversion actions, by action id.
 type Inspector interface {
@@ -86,10 +102,13 @@ type Inspector interface {
 
 // Account is one account to run.
 type Account struct {
-	Rules       conversions.Rules
-	Zone        *time.Location
-	Schedule    Schedule
-	Destination Destination
+	Rules    conversions.Rules
+	Zone     *time.Location
+	Schedule Schedule
+	// Destinations are the account's connections by API: that of
+	// Rules.Target, which is required, and those that rows were sent through
+	// before. A row whose API is missing waits.
+	Destinations map[conversions.API]Destination
 }
 
 // Config is what New needs. All fields but Contacts, MatchContact,

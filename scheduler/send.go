@@ -13,19 +13,23 @@ import (
 // answer asks for it.
 func (c *cycle) sendRows(ctx context.Context, rows []conversions.Row) error {
 	again, err := c.sendBatch(ctx, rows)
-	parts := halves(again)
+	parts := again.parts()
 	for err == nil && len(parts) > 0 && !c.stop {
 		if err := ctx.Err(); err != nil {
 			return err //nolint:wrapcheck // runAccount asks for this very error
+		}
+		if c.splits++; c.splits > maxSplits {
+			c.stop = true // the rest is sent by the next run
+			return nil
 		}
 		var part []conversions.Row
 		if part, err = c.stillDue(ctx, parts[0]); err != nil {
 			return err
 		}
-		if again = nil; len(part) > 0 {
+		if again = (rest{}); len(part) > 0 {
 			again, err = c.sendBatch(ctx, part)
 		}
-		parts = append(halves(again), parts[1:]...)
+		parts = append(again.parts(), parts[1:]...)
 	}
 	return err
 }
@@ -45,23 +49,34 @@ func (c *cycle) stillDue(ctx context.Context, rows []conversions.Row) ([]convers
 	var due []conversions.Row
 	for _, id := range ids {
 		r := byID[id]
-		if c.sends(r.Next()) && !r.Due.After(c.start) && !slices.Contains(paused, r.Action()) {
+		if c.sends(r) && !r.Due.After(c.start) && !slices.Contains(paused, r.Action()) {
 			due = append(due, r)
 		}
 	}
 	return due, nil
 }
 
-// halves divides rows that must not share a request.
-func halves(rows []conversions.Row) [][]conversions.Row {
-	switch len(rows) {
-	case 0:
+// maxSplits is how many requests more than planned a run makes to find the
+// rows because of which others were refused.
+const maxSplits = 200
+
+// rest is what must be sent again in the same run.
+type rest struct {
+	rows []conversions.Row
+	// together is true when those that spoilt the request are not among them.
+	together bool
+}
+
+// parts divides rows that must not share a request.
+func (r rest) parts() [][]conversions.Row {
+	switch n := len(r.rows); {
+	case n == 0:
 		return nil
-	case 1: // its companions were dealt with
-		return [][]conversions.Row{rows}
+	case n == 1, r.together:
+		return [][]conversions.Row{r.rows}
+	default:
+		return [][]conversions.Row{r.rows[:n/2], r.rows[n/2:]}
 	}
-	mid := len(rows) / 2
-	return [][]conversions.Row{rows[:mid], rows[mid:]}
 }
 
 // sendBatch stores the manifest, sends it and settles the answer. It returns
@@ -69,10 +84,10 @@ func halves(rows []conversions.Row) [][]conversions.Row {
 //
 // From the manifest on, a shutdown does not interrupt: the call has a
 // deadline of its own, and its answer is settled.
-func (c *cycle) sendBatch(ctx context.Context, rows []conversions.Row) ([]conversions.Row, error) {
+func (c *cycle) sendBatch(ctx context.Context, rows []conversions.Row) (rest, error) {
 	lease, leave, err := c.turn(ctx)
 	if err != nil {
-		return nil, err
+		return rest{}, err
 	}
 	defer leave()
 	if c.a.Rules.Mode == conversions.ModeTest {
@@ -80,24 +95,24 @@ func (c *cycle) sendBatch(ctx context.Context, rows []conversions.Row) ([]conver
 	}
 	batch, err := c.s.cfg.Store.Begin(ctx, lease, c.batch(rows))
 	if err != nil {
-		return nil, fmt.Errorf("store manifest: %w", err)
+		return rest{}, fmt.Errorf("store manifest: %w", err)
 	}
-	if es, rest := c.erased(batch, rows); len(es) > 0 {
+	if es, others := c.erased(batch, rows); len(es) > 0 {
 		s := conversions.Settlement{Batch: batch.ID, At: c.s.cfg.Now(), Entries: es}
 		if err := c.s.cfg.Store.Settle(context.WithoutCancel(ctx), lease, s); err != nil {
-			return nil, fmt.Errorf("settle batch that was not sent: %w", err)
+			return rest{}, fmt.Errorf("settle batch that was not sent: %w", err)
 		}
-		return rest, nil
+		return rest{rows: others, together: true}, nil
 	}
 	return c.settle(context.WithoutCancel(ctx), batch, rows, c.call(ctx, batch, false))
 }
 
 // erased closes the rows of a batch whose click id was erased since they were
 // decided: without one there is nothing to send. It returns the others too.
-func (c *cycle) erased(b conversions.Batch, rows []conversions.Row) (es []conversions.Entry, rest []conversions.Row) {
+func (c *cycle) erased(b conversions.Batch, rows []conversions.Row) (es []conversions.Entry, others []conversions.Row) {
 	for i, it := range b.Items {
-		if it.ClickID != "" || it.Op != conversions.OpUpload {
-			rest = append(rest, rows[i])
+		if it.ClickID != "" || (it.Op != conversions.OpUpload && b.Target.API != conversions.APIDataManager) {
+			others = append(others, rows[i])
 			continue
 		}
 		c.report.Closed++
@@ -106,7 +121,7 @@ func (c *cycle) erased(b conversions.Batch, rows []conversions.Row) (es []conver
 			Version: it.Version, Reason: conversions.ReasonNoClick,
 		})
 	}
-	return es, rest
+	return es, others
 }
 
 // turn waits until one more call may be under way, and then for a lease that
@@ -153,24 +168,27 @@ func (c *cycle) call(ctx context.Context, b conversions.Batch, validateOnly bool
 	for _, it := range b.Items {
 		c.report.Operations[it.Op]++
 	}
-	return c.a.Destination.Upload(bounded, b, validateOnly)
+	return c.a.Destinations[b.Target.API].Upload(bounded, b, validateOnly)
 }
 
 // settle records a reply. A batch whose answer never came stays unanswered.
-func (c *cycle) settle(ctx context.Context, b conversions.Batch, rows []conversions.Row, reply conversions.Reply) ([]conversions.Row, error) {
+func (c *cycle) settle(ctx context.Context, b conversions.Batch, rows []conversions.Row, reply conversions.Reply) (rest, error) {
 	if reply.Unknown {
 		c.unanswered(b)
-		return nil, nil
+		return rest{}, nil
 	}
 	now := c.s.cfg.Now()
 	done := conversions.Settlement{Batch: b.ID, At: now, RequestID: reply.RequestID, JobID: reply.JobID, Call: reply.Call}
-	var again []conversions.Row
+	var again rest
 	done.Entries, again = c.judge(b, rows, reply, answeredAt(now))
+	if slices.ContainsFunc(reply.Answers, submitted) {
+		done.PollAt = conversions.NextPoll(now, 0)
+	}
 	if err := c.s.cfg.Store.Settle(ctx, c.a.keeper.current(), done); err != nil {
-		return nil, fmt.Errorf("settle batch: %w", err)
+		return rest{}, fmt.Errorf("settle batch: %w", err)
 	}
 	if err := c.suspects(ctx, reply, now); err != nil {
-		return nil, err
+		return rest{}, err
 	}
 	return again, c.pauses(ctx, b, reply, now)
 }
@@ -191,7 +209,7 @@ func atFault(call conversions.Answer) bool {
 	switch call.Verdict {
 	case conversions.FixBatch, conversions.Refused, conversions.AlreadyThere:
 		return true
-	case conversions.Retry, conversions.Done, conversions.Later, conversions.Pause:
+	case conversions.Retry, conversions.Done, conversions.Later, conversions.Pause, conversions.Submitted, conversions.Unclear:
 		return false
 	default:
 		return false
@@ -201,18 +219,18 @@ func atFault(call conversions.Answer) bool {
 // judge turns row answers into ledger entries, and sets rows aside that must
 // go again in another request. A call that failed by itself says nothing of
 // any row.
-func (c *cycle) judge(b conversions.Batch, rows []conversions.Row, reply conversions.Reply, record recorder) (es []conversions.Entry, again []conversions.Row) {
+func (c *cycle) judge(b conversions.Batch, rows []conversions.Row, reply conversions.Reply, record recorder) (es []conversions.Entry, again rest) {
 	if reply.Call != nil && !atFault(*reply.Call) {
-		return nil, nil
+		return nil, rest{}
 	}
 	if reply.Call != nil && len(b.Items) > 1 {
-		return nil, rows
+		return nil, rest{rows: rows}
 	}
 	for i, item := range b.Items {
 		answer := reply.Answers[i]
 		if answer.Verdict == conversions.FixBatch {
 			if len(b.Items) > 1 {
-				again = append(again, rows[i])
+				again.rows = append(again.rows, rows[i])
 				continue
 			}
 			answer.Verdict = conversions.Refused // alone in its request there is nothing left to fix
@@ -220,8 +238,11 @@ func (c *cycle) judge(b conversions.Batch, rows []conversions.Row, reply convers
 		c.report.count(answer)
 		es = append(es, record(rows[i], b, item, answer))
 	}
+	again.together = reply.Named && len(es) > 0
 	return es, again
 }
+
+func submitted(a conversions.Answer) bool { return a.Verdict == conversions.Submitted }
 
 // unanswered leaves the batch as it is; the rest of the run waits too, since
 // the other end cannot be reached.
@@ -246,15 +267,15 @@ func sendAgainAt(b conversions.Batch) time.Time {
 // testBatch validates rows of an account in test mode and records the answers
 // without a manifest: nothing is sent that could be lost. It returns the rows
 // that have to be validated again, in smaller parts.
-func (c *cycle) testBatch(ctx context.Context, rows []conversions.Row) ([]conversions.Row, error) {
+func (c *cycle) testBatch(ctx context.Context, rows []conversions.Row) (rest, error) {
 	b := c.batch(rows)
 	items, err := c.s.cfg.Store.Fill(ctx, c.a.id, b.Items)
 	if err != nil {
-		return nil, fmt.Errorf("read click ids: %w", err)
+		return rest{}, fmt.Errorf("read click ids: %w", err)
 	}
 	b.Items = items
-	if es, rest := c.erased(b, rows); len(es) > 0 {
-		return rest, c.record(ctx, es)
+	if es, others := c.erased(b, rows); len(es) > 0 {
+		return rest{rows: others, together: true}, c.record(ctx, es)
 	}
 	reply := c.call(ctx, b, true)
 	now := c.s.cfg.Now()
@@ -262,7 +283,7 @@ func (c *cycle) testBatch(ctx context.Context, rows []conversions.Row) ([]conver
 		return r.TestedBy(b, it, a, now)
 	})
 	if err := c.record(ctx, es); err != nil {
-		return nil, err
+		return rest{}, err
 	}
 	return again, c.pauses(ctx, b, reply, now)
 }

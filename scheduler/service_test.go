@@ -149,7 +149,7 @@ func TestServiceOutlivesPanics(t *testing.T) {
 		}, []string{"0s", "20m0s", "40m0s", "1h0m0s"}},
 		{"at a resend", func(m *memory, _ scheduler.Config) {
 			m.queue(1)
-			m.batches = []conversions.Batch{{ID: "b", SentAt: time.Now(), Attempts: 1}}
+			m.batches = []conversions.Batch{{ID: "b", SentAt: time.Now(), Attempts: 1, Target: rules().Target}}
 		}, []string{"35s", "1m35s", "20m0s", "40m0s", "1h0m0s"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -363,7 +363,7 @@ func TestServiceLimitsCalls(t *testing.T) {
 		})
 		cfg := bubble(t, m, "* * * * *", upload(finished))
 		other := cfg.Accounts[0]
-		other.Rules.Account, other.Destination = "other", blocking
+		other.Rules.Account, other.Destinations = "other", googleAds(blocking)
 		cfg.Accounts, cfg.Calls = append(cfg.Accounts, other), 1
 		s := scheduler.New(cfg)
 		var wg sync.WaitGroup

@@ -211,7 +211,8 @@ func (a *app) newEngine(cfg *config.Config, s store.Store, logger *slog.Logger) 
 		}
 		e.clients = append(e.clients, client)
 		accounts = append(accounts, scheduler.Account{
-			Rules: acc.Rules(), Zone: acc.Zone, Schedule: schedule, Destination: destination{client},
+			Rules: acc.Rules(), Zone: acc.Zone, Schedule: schedule,
+			Destinations: map[conversions.API]scheduler.Destination{conversions.APIGoogleAds: destination{client}},
 		})
 	}
 	e.Scheduler = scheduler.New(scheduler.Config{
