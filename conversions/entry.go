@@ -26,7 +26,8 @@ const (
 	EntryHeld EntryKind = "held"
 	// EntryApproved, EntryRetried and EntryGivenUp: a person let a held
 	// retraction go, had a row tried again, or closed it. By and Note say who
-	// and why.
+	// and why. With Quarantine they are about a quarantined delivery, which was
+	// read after all or given up; Row is 0.
 	EntryApproved EntryKind = "approved"
 	EntryRetried  EntryKind = "retried"
 	EntryGivenUp  EntryKind = "given_up"
@@ -81,6 +82,9 @@ type Entry struct {
 	// By is who caused the entry when it was a person, Note why.
 	By   string `json:"by,omitempty"`
 	Note string `json:"note,omitempty"`
+	// Quarantine is the id of the quarantined delivery that a person decided
+	// about; 0 for every other entry.
+	Quarantine int64 `json:"quarantine,omitempty"`
 }
 
 // Apply returns the row as the entry leaves it. It is the only way in which

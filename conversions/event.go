@@ -187,6 +187,24 @@ type Quarantined struct {
 	// Shape is the masked structure as JSON text, or empty when the body has
 	// none.
 	Shape string `json:"shape,omitempty"`
+	// Decided is what a person decided about the delivery; nil while it is
+	// open. Set by the store.
+	Decided *QuarantineDecision `json:"decided,omitempty"`
+}
+
+// QuarantineDecision is what a person decided about a quarantined delivery.
+type QuarantineDecision struct {
+	// Kind is EntryGivenUp, when nothing is to come of the delivery, or
+	// EntryRetried, when it was read after all and is an event now.
+	Kind EntryKind `json:"kind"`
+	At   time.Time `json:"at"`
+	// By is who decided, Note why; neither may name the person the delivery is
+	// about.
+	By   string `json:"by"`
+	Note string `json:"note"`
+	// Event is the sequence number of the event with EntryRetried; set by the
+	// store.
+	Event int64 `json:"event,omitempty"`
 }
 
 // FlagReused returns a lead's events with FlagReusedDelivery on every event

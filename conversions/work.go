@@ -14,6 +14,8 @@ var (
 	// ErrLeaseLost: the lease expired and may have been taken over; nothing
 	// was written.
 	ErrLeaseLost = errors.New("lease lost")
+	// ErrDecided: a person decided about it already.
+	ErrDecided = errors.New("decided already")
 )
 
 // Lease is the right to decide and send for one account until a time. Every

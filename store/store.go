@@ -45,8 +45,21 @@ type Ingest interface {
 	// (conversions.Fold), and its first tag leaves a notice for the whole of
 	// it. Concurrent calls share a commit; none waits for others to come.
 	Append(ctx context.Context, e conversions.Event) (conversions.Receipt, error)
-	// Quarantine stores an unreadable delivery in the same way.
+	// Quarantine stores an unreadable delivery in the same way. ID and Decided
+	// are ignored.
 	Quarantine(ctx context.Context, q conversions.Quarantined) (conversions.Receipt, error)
+	// ResolveQuarantine records what a person decided about a quarantined
+	// delivery: marks it as decided, appends a ledger entry of d's kind, time, By
+	// and Note with Row 0, the delivery's account and Quarantine id, and with
+	// conversions.EntryRetried stores the event e as Append does, with side row
+	// and notice, although its delivery stands in quarantine; all in one
+	// transaction. Account, source and body of e must be those of the delivery.
+	// e is nil with conversions.EntryGivenUp; no other kind is a decision. The
+	// Event of d is ignored. No delivery of that id is conversions.ErrNotFound,
+	// one that was decided already conversions.ErrDecided; nothing is written
+	// then, nor after any other error. It needs no lease: no row changes. The
+	// delivery stays a duplicate of itself.
+	ResolveQuarantine(ctx context.Context, id int64, d conversions.QuarantineDecision, e *conversions.Event) error
 }
 
 // Leases gives one process at a time the right to work for an account.
@@ -184,12 +197,12 @@ type Reports interface {
 	// after, in order.
 	Ledger(ctx context.Context, a conversions.AccountID, after int64, limit int) ([]conversions.Entry, error)
 	// Quarantined lists an account's quarantined deliveries, or for "" those of
-	// all, newest first; limit 0 lists all.
+	// all, open and decided, newest first; limit 0 lists all.
 	Quarantined(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Quarantined, error)
 	// QuarantinedByID returns one, or conversions.ErrNotFound.
 	QuarantinedByID(ctx context.Context, id int64) (conversions.Quarantined, error)
-	// PurgeQuarantine deletes what was quarantined before a time and returns
-	// how many.
+	// PurgeQuarantine deletes what was quarantined before a time, open or
+	// decided, and returns how many. What was read after all stays an event.
 	PurgeQuarantine(ctx context.Context, before time.Time) (int, error)
 	// Forget erases every side row of a lead: click ids, hashes, contact ids;
 	// also where another lead's row took a click id of it.

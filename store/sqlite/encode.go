@@ -103,4 +103,5 @@ type quarantineDoc struct {
 	Account  *struct{} `json:"account,omitempty"`
 	Source   *struct{} `json:"source,omitempty"`
 	Received *struct{} `json:"received,omitempty"`
+	Decided  *struct{} `json:"decided,omitempty"`
 }

@@ -285,11 +285,20 @@ func newEventRecord(e conversions.Event) (eventRecord, error) {
 
 // insert writes the event, unless it is a duplicate.
 func (r eventRecord) insert(ctx context.Context, t tx, f *followUp) (conversions.Receipt, error) {
+	return r.write(ctx, t, f, insertEvent+`WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE source = ?2 AND body = ?3)`+unlessThere)
+}
+
+// The parts of a text that writes an event, with a condition between them.
+const (
+	insertEvent = `INSERT INTO event (account, source, body, lead, kind, outcome, received, doc)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 `
+	unlessThere = ` ON CONFLICT (source, body) DO NOTHING`
+)
+
+// write writes the event by a text, unless that finds a copy of it.
+func (r eventRecord) write(ctx context.Context, t tx, f *followUp, text string) (conversions.Receipt, error) {
 	e := &r.e
-	res, err := t.exec(ctx, `INSERT INTO event (account, source, body, lead, kind, outcome, received, doc)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-		WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE source = ?2 AND body = ?3)
-		ON CONFLICT (source, body) DO NOTHING`,
+	res, err := t.exec(ctx, text,
 		string(e.Account), e.Source, e.Body[:], string(e.Lead), string(e.Kind), string(e.Outcome), micros(e.Received), r.doc)
 	if err != nil {
 		return conversions.Receipt{}, fmt.Errorf("insert event: %w", err)

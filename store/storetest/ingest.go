@@ -204,7 +204,9 @@ func quarantine(w *world) {
 	older := conversions.Quarantined{Account: account, Source: source, Body: [16]byte{8}, Received: w.now, Reason: "empty"}
 	other := conversions.Quarantined{Account: "other", Source: source, Body: [16]byte{6}, Received: w.now.Add(time.Hour), Reason: "empty"}
 	for _, q := range []*conversions.Quarantined{&full, &older, &other} {
-		r, err := w.s.Quarantine(w.Context(), *q)
+		given := *q
+		given.ID, given.Decided = 4711, &conversions.QuarantineDecision{Kind: conversions.EntryGivenUp}
+		r, err := w.s.Quarantine(w.Context(), given)
 		w.must(err)
 		q.ID = r.Seq
 	}

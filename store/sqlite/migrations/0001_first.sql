@@ -43,7 +43,8 @@ CREATE TABLE quarantine (
   source   TEXT NOT NULL CHECK (source <> ''),
   body     BLOB NOT NULL CHECK (length(body) = 16),
   received INTEGER NOT NULL,
-  doc      TEXT NOT NULL
+  doc      TEXT NOT NULL,
+  decided  TEXT           -- what a person decided about it; NULL while it is open
 ) STRICT;
 CREATE UNIQUE INDEX quarantine_body ON quarantine (source, body);
 
