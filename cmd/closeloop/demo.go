@@ -241,7 +241,7 @@ func (d *demo) upload(ctx context.Context) error {
 // compare prints the audit, then holds what was wanted, what the store knows
 // and what Google holds against each other.
 func (d *demo) compare(ctx context.Context) error {
-	s, err := openStore(ctx, d.cfg.Database.SQLite, false)
+	s, err := openStore(ctx, d.cfg.Database, false)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func reportCommand(a *app, r audit.Report) *cobra.Command {
 	}
 	f.register(cmd, r.Group == "audit" && r.Subject == "")
 	completeAccounts(a, cmd)
-	cmd.Flags().StringVar(&a.database, "database", "", "read this database (sqlite:PATH) without a configuration")
+	cmd.Flags().StringVar(&a.database, "database", "", "read this database (sqlite:PATH or postgres://…) without a configuration")
 	return cmd
 }
 
@@ -86,21 +86,21 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 }
 
 // query reads flags and configuration into what a report asks for.
-func (a *app) query(f *reportFlags, given []string) (q audit.Query, database string, err error) {
+func (a *app) query(f *reportFlags, given []string) (q audit.Query, database config.Database, err error) {
 	q.Now = a.now()
 	zone := time.UTC
 	if a.database != "" {
-		path, ok := strings.CutPrefix(a.database, "sqlite:")
-		if !ok {
-			return q, "", &hinted{err: fmt.Errorf("unknown database %q", a.database), hint: "write sqlite:PATH", code: exitUsage}
+		named, wrong := config.ParseDatabase(a.database)
+		if wrong != nil {
+			return q, database, &hinted{err: errors.New("--database " + wrong.What), hint: wrong.Hint, code: exitUsage}
 		}
-		database = path
+		database = named
 	} else {
 		cfg, err := a.loadConfig()
 		if err != nil {
-			return q, "", err
+			return q, database, err
 		}
-		database = cfg.Database.SQLite
+		database = cfg.Database
 		display(&q, cfg)
 		zone = zoneFor(cfg, f.account)
 	}
@@ -183,10 +183,10 @@ func moment(text string, zone *time.Location, days int) (time.Time, error) {
 	return t, nil
 }
 
-func (a *app) report(ctx context.Context, r audit.Report, q audit.Query, database string, format audit.Format) error {
-	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
+func (a *app) report(ctx context.Context, r audit.Report, q audit.Query, database config.Database, format audit.Format) error {
+	if _, err := os.Stat(database.SQLite); database.SQLite != "" && errors.Is(err, fs.ErrNotExist) {
 		return &hinted{
-			err: fmt.Errorf("there is no database %s", database), code: exitFailed,
+			err: fmt.Errorf("there is no database %s", database.SQLite), code: exitFailed,
 			hint: "closeloop serve makes it at its first start; until then there is nothing to report",
 		}
 	}

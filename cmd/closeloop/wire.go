@@ -59,7 +59,14 @@ func (a *app) configFile() string {
 
 // openStore opens the database, naming the way out of the mistakes people make.
 // contacts keeps the clicks of contacts; a report needs none.
-func openStore(ctx context.Context, path string, contacts bool) (*sqlite.Store, error) {
+func openStore(ctx context.Context, database config.Database, contacts bool) (*sqlite.Store, error) {
+	if database.SQLite == "" {
+		return nil, &hinted{
+			err: errors.New("this version does not keep its data in PostgreSQL yet"), code: exitConfig,
+			hint: "name a file in the `database` setting, as in sqlite:" + config.DefaultDatabase,
+		}
+	}
+	path := database.SQLite
 	s, err := sqlite.Open(ctx, path, sqlite.Options{Contacts: contacts})
 	switch {
 	case errors.Is(err, store.ErrSchemaNewer):
@@ -134,6 +141,12 @@ func newSource(s config.Source) (webhook.Source, error) {
 
 // dial makes an account's connection: the place where a new API is wired.
 func dial(acc config.Account) (*googleads.Client, error) {
+	if acc.API != conversions.APIGoogleAds {
+		return nil, &hinted{
+			err: fmt.Errorf("account %s: this version does not send through the Data Manager API yet", acc.Name), code: exitConfig,
+			hint: "write api: google_ads, if the customer may use the Google Ads API for uploads",
+		}
+	}
 	c := acc.Credentials
 	credentials := googleauth.Credentials{TokenURL: c.TokenURL}
 	switch c.Method {
@@ -270,7 +283,7 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, f func(*engine
 	if err != nil {
 		return err
 	}
-	s, err := openStore(ctx, cfg.Database.SQLite, matchesContacts(cfg))
+	s, err := openStore(ctx, cfg.Database, matchesContacts(cfg))
 	if err != nil {
 		return err
 	}

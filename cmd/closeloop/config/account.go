@@ -15,7 +15,7 @@ import (
 
 func (c *checker) account(path string, a Account) {
 	c.customers(path, a)
-	c.api(path+".api", a.API)
+	c.oneOf(path+".api", string(a.API), string(conversions.APIDataManager), string(conversions.APIGoogleAds))
 	c.oneOf(path+".mode", string(a.Mode), string(conversions.ModeTest), string(conversions.ModeLive))
 	c.schedule(path, a)
 	c.currency(path+".currency", a.Currency)
@@ -27,7 +27,8 @@ func (c *checker) account(path string, a Account) {
 	}
 	c.stages(path+".stages", a.Stages)
 	c.credentials(path+".credentials", a.Credentials)
-	c.endpoint(path, a)
+	c.endpoints(path, a)
+	c.dataManager(path, a)
 }
 
 func (c *checker) customers(path string, a Account) {
@@ -38,14 +39,6 @@ func (c *checker) customers(path string, a Account) {
 	if a.LoginCustomer != "" && !isCustomer(a.LoginCustomer) {
 		c.refuse(path+".login_customer", a.LoginCustomer, "is not a customer id", "write the ten digits of the manager account")
 	}
-}
-
-func (c *checker) api(path string, api conversions.API) {
-	if api == conversions.APIDataManager {
-		c.reject(path, "this version does not send through the Data Manager API yet", "write google_ads, if the customer may use the Google Ads API for uploads")
-		return
-	}
-	c.oneOf(path, string(api), string(conversions.APIGoogleAds))
 }
 
 // schedule checks zone and schedule; the schedule is read in UTC where there
@@ -231,26 +224,5 @@ func (c *checker) credentials(path string, k Credentials) {
 		c.reject(path, "nothing says how to prove who is uploading", waysHint)
 	default:
 		c.refuse(path, string(k.Method), "is not a way to prove who is uploading", waysHint)
-	}
-}
-
-func (c *checker) endpoint(path string, a Account) {
-	at := path + ".endpoint"
-	if a.Endpoint == "" {
-		if a.Plaintext {
-			c.reject(path+".plaintext", "Google is not reached without encryption", "delete the line, or set endpoint to the sandbox on this machine")
-		}
-		return
-	}
-	host, fault := hostPort(a.Endpoint, false)
-	if fault != nil {
-		c.refuse(at, a.Endpoint, fault.what, fault.hint)
-		return
-	}
-	if a.Plaintext && !loopback(host) {
-		c.reject(path+".plaintext", "plain text is allowed to a loopback address only", "delete the line, or set endpoint to 127.0.0.1 or localhost")
-	}
-	if loopback(host) && a.Mode == conversions.ModeLive {
-		c.warn(at, "conversions go to this machine and not to Google", "delete endpoint to upload to Google")
 	}
 }

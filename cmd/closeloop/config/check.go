@@ -25,6 +25,11 @@ const (
 	maxWithdrawWait = 30 * day
 )
 
+// maxReplicas is far more than Google's quotas have room for.
+const maxReplicas = 1000
+
+const replicasHint = "write how many servers run with this configuration, from 1 to 1000"
+
 // checker looks at the values of a Config, wherever they came from.
 type checker struct {
 	raw      map[string]string // see reader.raw
@@ -96,9 +101,12 @@ func (c *checker) once(seen map[string]string, path, value string) {
 func element(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }
 
 func (c *checker) config(cfg *Config) {
-	c.given("database", cfg.Database.SQLite != "", "write sqlite: and the path of a file, as in sqlite:"+DefaultDatabase)
+	c.database(cfg.Database)
 	c.listen(cfg.Listen)
 	c.between("schedule_spread", cfg.SpreadWindow, 0, maxSpread)
+	if cfg.Replicas < 1 || cfg.Replicas > maxReplicas {
+		c.refuse("replicas", strconv.Itoa(cfg.Replicas), "is out of bounds", replicasHint)
+	}
 	c.between("retention.quarantine", cfg.Retention.Quarantine, minQuarantine, maxQuarantine)
 	accounts := make([]string, len(cfg.Accounts))
 	for i, a := range cfg.Accounts {

@@ -70,7 +70,9 @@ func TestConfigBuiltInCode(t *testing.T) {
 		"accounts[0].customer":                func(c *config.Config) { c.Accounts[0].Customer = "123-456-7890" },
 		"accounts[0].login_customer":          func(c *config.Config) { c.Accounts[0].LoginCustomer = "1" },
 		"accounts[0].zone":                    func(c *config.Config) { c.Accounts[0].Zone = nil },
-		"accounts[0].api":                     func(c *config.Config) { c.Accounts[0].API = conversions.APIDataManager },
+		"accounts[0].api":                     func(c *config.Config) { c.Accounts[0].API = "" },
+		"accounts[0].event_source":            func(c *config.Config) { c.Accounts[0].EventSource = "phone" },
+		"replicas":                            func(c *config.Config) { c.Replicas = 0 },
 		"accounts[0].schedule":                func(c *config.Config) { c.Accounts[0].Schedule = "TZ=UTC * * * * *" },
 		"accounts[0].hold":                    func(c *config.Config) { c.Accounts[0].Hold = -time.Second },
 		"accounts[0].stages":                  func(c *config.Config) { c.Accounts[0].Stages["won"] = conversions.StageRules{} },
@@ -79,6 +81,7 @@ func TestConfigBuiltInCode(t *testing.T) {
 		"accounts[0].stages.booked.look_back": func(c *config.Config) { spoilBooked(c, func(r *conversions.StageRules) { r.LookBack = time.Hour }) },
 		"accounts[0].stages.booked.action":    func(c *config.Config) { spoilBooked(c, func(r *conversions.StageRules) { r.Action = "x" }) },
 		"accounts[0].credentials":             func(c *config.Config) { c.Accounts[0].Credentials.Method = "magic" },
+		"accounts[0].data_manager_endpoint":   func(c *config.Config) { c.Accounts[0].DataManagerEndpoint = "example.com" },
 		"accounts[0].plaintext":               func(c *config.Config) { c.Accounts[0].Endpoint, c.Accounts[0].Plaintext = "example.com:1", true },
 		"accounts[0].stages.booked.missing_value": func(c *config.Config) {
 			spoilBooked(c, func(r *conversions.StageRules) { r.Missing = "invent" })

@@ -18,9 +18,12 @@ type Config struct {
 	// SpreadWindow is the window over which the accounts' runs are spread;
 	// 0 starts all accounts of a schedule at once.
 	SpreadWindow time.Duration
-	Retention    Retention
-	Sources      []Source
-	Accounts     []Account
+	// Replicas is how many servers share the configuration, 1 to 1000: each
+	// takes that part of Google's quotas.
+	Replicas  int
+	Retention Retention
+	Sources   []Source
+	Accounts  []Account
 	// Warnings are what is allowed but probably not meant. Load fills them in.
 	Warnings []Problem
 	// SecretFiles are the files that secrets were read from; the
@@ -28,11 +31,14 @@ type Config struct {
 	SecretFiles []SecretFile
 }
 
-// Database says where the events and the ledger are kept.
+// Database says where the events and the ledger are kept: in exactly one of
+// the two.
 type Database struct {
-	// SQLite is the path of the database file, the only storage of this
-	// version. Required.
+	// SQLite is the path of the database file.
 	SQLite string
+	// Postgres is the address of a PostgreSQL database, postgres://…, which may
+	// hold a password.
+	Postgres Secret
 }
 
 // Listen is the HTTP listener.
@@ -90,8 +96,8 @@ type Account struct {
 	// LoginCustomer is the manager through which access is had, or "".
 	Customer      string
 	LoginCustomer string
-	// API has no default. This version sends through conversions.APIGoogleAds
-	// only.
+	// API has no default. Rows that were sent stay with the one they were sent
+	// through.
 	API conversions.API
 	// Mode has no default.
 	Mode conversions.Mode
@@ -104,7 +110,7 @@ type Account struct {
 	// Consent has no default.
 	Consent conversions.ConsentRule
 	// Hold, Settle and ClickWait are as in conversions.Rules, except that 0 is
-	// taken as zero and not as the default.
+	// taken as zero and not as the default. The default of Hold is DefaultHold's.
 	Hold, Settle, ClickWait time.Duration
 	// MatchContact is as in conversions.Rules.
 	MatchContact bool
@@ -112,6 +118,12 @@ type Account struct {
 	// WithdrawWait of 0 retracts at once.
 	WithdrawWait   time.Duration
 	WithdrawDenied bool
+	// KeepValue is as in conversions.Rules: it counts for what was sent through
+	// conversions.APIDataManager.
+	KeepValue bool
+	// EventSource says where the outcomes come about, one of EventSources; the
+	// Data Manager API wants to know, the Google Ads API does not.
+	EventSource string
 	// UploadFrom: older outcomes are recorded and never sent; zero sends all.
 	UploadFrom time.Time
 	// OnBooked may be empty, which is conversions.KeepQuote.
@@ -122,11 +134,21 @@ type Account struct {
 	// conversions.DefaultWithdrawnBy, an empty one is none.
 	Stages      map[conversions.Stage]conversions.StageRules
 	Credentials Credentials
-	// Endpoint is host:port of the API; "" is Google's own.
-	Endpoint string
-	// Plaintext talks to Endpoint without TLS: to the sandbox. Loopback only.
+	// Endpoint is host:port of the Google Ads API, and DataManagerEndpoint of the
+	// Data Manager API; "" is Google's own.
+	Endpoint            string
+	DataManagerEndpoint string
+	// Plaintext talks to the endpoints that are given without TLS: to the
+	// sandbox. Loopback only.
 	Plaintext bool
 }
+
+// EventSources are the words of the Data Manager API for where an event came
+// about (EventSource, Data Manager API v1).
+func EventSources() []string { return []string{"WEB", "APP", "IN_STORE", "PHONE", "OTHER", "MESSAGE"} }
+
+// DefaultEventSource is the word for calls.
+const DefaultEventSource = "PHONE"
 
 // Rules returns what decides on the account's outcomes, with the defaults of
 // empty settings written out.
@@ -153,7 +175,7 @@ func (a Account) Rules() conversions.Rules {
 		Mode: a.Mode, Currency: a.Currency, Consent: a.Consent, OnBooked: onBooked,
 		Hold: a.Hold, Settle: a.Settle, ClickWait: a.ClickWait,
 		MatchContact: a.MatchContact,
-		WithdrawWait: a.WithdrawWait, WithdrawDenied: a.WithdrawDenied,
+		WithdrawWait: a.WithdrawWait, WithdrawDenied: a.WithdrawDenied, KeepValue: a.KeepValue,
 		UploadFrom: a.UploadFrom, Stages: stages,
 	}
 }
@@ -188,6 +210,9 @@ type Credentials struct {
 	// DeveloperToken is sent when it is set. Google has not asked for it since
 	// 9 September 2026 (Google Ads API release notes).
 	DeveloperToken Secret
+	// QuotaProject is the Google Cloud project whose quota requests to the Data
+	// Manager API count against; "" is that of the credentials.
+	QuotaProject string
 }
 
 // SecretFile is a file that holds a secret, and the setting that named it.
@@ -210,11 +235,22 @@ func New() *Config {
 		Database:     Database{SQLite: DefaultDatabase},
 		Listen:       Listen{Address: DefaultAddress},
 		SpreadWindow: DefaultSpreadWindow,
+		Replicas:     1,
 		Retention:    Retention{Quarantine: DefaultQuarantineRetention},
 	}
 }
 
-// NewAccount returns an account that holds the defaults. Name, Customer, API,
+// DefaultHold is how long after a lead nothing is sent when the configuration
+// does not say.
+func DefaultHold(api conversions.API) time.Duration {
+	if api == conversions.APIDataManager {
+		return conversions.DefaultHoldDataManager
+	}
+	return conversions.DefaultHold
+}
+
+// NewAccount returns an account that holds the defaults, Hold that of the
+// Google Ads API. Name, Customer, API,
 // Mode, Schedule, Zone, Currency, Consent, Stages and Credentials have none.
 func NewAccount() Account {
 	return Account{
@@ -223,5 +259,6 @@ func NewAccount() Account {
 		ClickWait:    conversions.DefaultClickWait,
 		WithdrawWait: conversions.DefaultWithdrawWait,
 		OnBooked:     conversions.KeepQuote,
+		EventSource:  DefaultEventSource,
 	}
 }

@@ -42,6 +42,7 @@ func credentials(o object, a *Account) {
 	}
 	word(o, "token_url", &c.TokenURL)
 	o.secret("developer_token", &c.DeveloperToken)
+	word(o, "quota_project", &c.QuotaProject)
 }
 
 // on reads a way that is switched on by true.

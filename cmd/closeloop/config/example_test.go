@@ -34,16 +34,17 @@ func TestExampleIsReadAsWritten(t *testing.T) {
 		Database:     config.Database{SQLite: "closeloop.db"},
 		Listen:       config.Listen{Address: "127.0.0.1:8080"},
 		SpreadWindow: 10 * time.Minute,
+		Replicas:     1,
 		Retention:    config.Retention{Quarantine: 720 * time.Hour},
 		Sources: []config.Source{{
 			Name: "varda", Key: "varda-main", Type: config.SourceVarda, Account: "acme",
 			Secrets: []config.Secret{config.NewSecret("signing-secret")}, PhoneRegion: "US",
 		}},
 		Accounts: []config.Account{{
-			Name: "acme", Customer: "1234567890", API: conversions.APIGoogleAds, Mode: conversions.ModeTest,
+			Name: "acme", Customer: "1234567890", API: conversions.APIDataManager, Mode: conversions.ModeTest,
 			Schedule: "*/15 * * * *", Zone: zone, Currency: "USD", Consent: conversions.ConsentRuleUnspecified,
-			Hold: 6 * time.Hour, Settle: time.Hour, ClickWait: 168 * time.Hour, WithdrawWait: 24 * time.Hour,
-			UploadFrom: time.Date(2026, 11, 1, 0, 0, 0, 0, zone), OnBooked: conversions.KeepQuote,
+			Hold: 24 * time.Hour, Settle: time.Hour, ClickWait: 168 * time.Hour, WithdrawWait: 24 * time.Hour,
+			UploadFrom: time.Date(2026, 11, 1, 0, 0, 0, 0, zone), OnBooked: conversions.KeepQuote, EventSource: "PHONE",
 			Stages: map[conversions.Stage]conversions.StageRules{
 				conversions.StageBooked: {
 					Action: "555", ValueOrder: order, Share: conversions.Whole, Missing: conversions.MissingSkip, LookBack: 720 * time.Hour,

@@ -22,6 +22,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add("a: &x {b: 1}\nsources: *x\n---\n---\n")
 	f.Add("listen: {address: ${A}, tls: {cert: a, key: ${B}}}\nretention: ~\n")
 	f.Add("accounts: [{credentials: {google_ads_yaml: a}}, {credentials: {environment: true}}, {credentials: {service_account: {key_file: a}}}]")
+	f.Add("database: postgres://u:${A}@${B}/c?x=${C}\nreplicas: 3\naccounts: [{api: data_manager, event_source: ${D}, credentials: {quota_project: ${E}}}]\n")
+	f.Add("database: ${A}\n")
 	const secret = "hunter2-never-shown"
 	getenv := func(name string) string {
 		if name == "UNSET" {

@@ -34,7 +34,7 @@ func sections() []string {
 func keysOf(section string) []string {
 	switch section {
 	case sectionTop:
-		return []string{"database", "listen", "schedule_spread", "retention", "sources", "accounts"}
+		return []string{"database", "listen", "schedule_spread", "replicas", "retention", "sources", "accounts"}
 	case sectionListen:
 		return []string{"address", "tls"}
 	case sectionTLS:
@@ -46,7 +46,8 @@ func keysOf(section string) []string {
 	case sectionAccount:
 		return []string{
 			"name", "customer", "login_customer", "api", "mode", "schedule", "zone", "currency", "consent",
-			"hold", "settle", "click_wait", "match_contact", "withdraw_wait", "withdraw_denied", "upload_from", "on_booked", "stages", "credentials", "endpoint", "plaintext",
+			"hold", "settle", "click_wait", "match_contact", "withdraw_wait", "withdraw_denied", "withdraw_as_zero", "event_source",
+			"upload_from", "on_booked", "stages", "credentials", "endpoint", "data_manager_endpoint", "plaintext",
 		}
 	case sectionStages:
 		return []string{"booked", "quoted"}
@@ -55,7 +56,7 @@ func keysOf(section string) []string {
 	case sectionCredentials:
 		return []string{
 			"refresh_token", "service_account", "application_default", "google_ads_yaml", "environment",
-			"token_url", "developer_token", "developer_token_file",
+			"token_url", "developer_token", "developer_token_file", "quota_project",
 		}
 	case sectionRefreshToken:
 		return []string{"client_id", "client_secret", "client_secret_file", "refresh_token", "refresh_token_file"}

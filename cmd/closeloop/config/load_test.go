@@ -89,7 +89,11 @@ func TestMistakes(t *testing.T) {
 		{"zone of the machine", minimal(t, "America/New_York", "Local"), "closeloop.yaml:13: accounts[0].zone: \"Local\" is not a time zone"},
 		{"plain text to Google", minimal(t, "    mode: test", "    mode: test\n    plaintext: true"), "closeloop.yaml:12: accounts[0].plaintext: Google is not reached without encryption"},
 		{"endpoint without port", minimal(t, "    mode: test", "    mode: test\n    endpoint: localhost"), "closeloop.yaml:12: accounts[0].endpoint: \"localhost\" is not host:port"},
-		{"data manager", minimal(t, "api: google_ads", "api: data_manager"), "closeloop.yaml:10: accounts[0].api: this version does not send through the Data Manager API yet"},
+		{"data manager, misspelt", minimal(t, "api: google_ads", "api: data-manager"), "closeloop.yaml:10: accounts[0].api: \"data-manager\" is not known here\n  hint: did you mean \"data_manager\"?"},
+		{"no API", minimal(t, "    api: google_ads\n", ""), "closeloop.yaml:8: accounts[0].api: is missing\n  hint: write data_manager or google_ads"},
+		{"data manager without encryption", minimal(t, "api: google_ads", "api: data_manager\n    endpoint: 127.0.0.1:1\n    plaintext: true"), "closeloop.yaml:12: accounts[0].plaintext: Google is not reached without encryption\n  hint: delete the line, or set data_manager_endpoint"},
+		{"plain text elsewhere", minimal(t, "    mode: test", "    mode: test\n    data_manager_endpoint: example.com:443\n    endpoint: localhost:1\n    plaintext: true"), "closeloop.yaml:14: accounts[0].plaintext: plain text is allowed to a loopback address only"},
+		{"two databases", minimal(t, "sources:", "database: [sqlite:a.db, postgres://b/c]\nsources:"), "closeloop.yaml:1: database: must be a single value"},
 		{"merge of a text", minimal(t, "    mode: test", "    mode: test\n    <<: base"), "closeloop.yaml:12: accounts[0]: << must name an anchored mapping"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

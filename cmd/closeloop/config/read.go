@@ -10,12 +10,12 @@ import (
 
 func (r *reader) config(node *yaml.Node, cfg *Config) {
 	o := r.object("", node, sectionTop)
-	set(o, "database", &cfg.Database.SQLite, parseDatabase)
-	cfg.Database.SQLite = r.resolved(cfg.Database.SQLite)
+	r.database(o, &cfg.Database)
 	if listen, ok := o.child("listen", sectionListen); ok {
 		r.listen(listen, &cfg.Listen)
 	}
 	set(o, "schedule_spread", &cfg.SpreadWindow, parseDuration)
+	set(o, "replicas", &cfg.Replicas, parseReplicas)
 	if retention, ok := o.child("retention", sectionRetention); ok {
 		set(retention, "quarantine", &cfg.Retention.Quarantine, parseDuration)
 	}
@@ -26,6 +26,18 @@ func (r *reader) config(node *yaml.Node, cfg *Config) {
 	paths, nodes = o.list("accounts")
 	for i, path := range paths {
 		cfg.Accounts = append(cfg.Accounts, account(r.object(path, nodes[i], sectionAccount)))
+	}
+}
+
+// database reads where things are kept. An address may hold a password: then
+// the file it is written in holds a secret.
+func (r *reader) database(o object, into *Database) {
+	set(o, "database", into, parseDatabase)
+	if into.SQLite != "" {
+		into.SQLite = r.resolved(into.SQLite)
+	}
+	if _, expanded := r.raw["database"]; !expanded && hasPassword(into.Postgres) {
+		r.holdsSecret(r.file, "database")
 	}
 }
 
@@ -70,16 +82,22 @@ func account(o object) Account {
 	set(o, "zone", &a.Zone, parseZone)
 	word(o, "currency", &a.Currency)
 	word(o, "consent", &a.Consent)
+	a.Hold = DefaultHold(a.API)
 	set(o, "hold", &a.Hold, parseDuration)
 	set(o, "settle", &a.Settle, parseDuration)
 	set(o, "click_wait", &a.ClickWait, parseDuration)
 	set(o, "match_contact", &a.MatchContact, parseBool)
 	set(o, "withdraw_wait", &a.WithdrawWait, parseDuration)
 	set(o, "withdraw_denied", &a.WithdrawDenied, parseBool)
+	asZero := true
+	set(o, "withdraw_as_zero", &asZero, parseBool)
+	a.KeepValue = !asZero
+	word(o, "event_source", &a.EventSource)
 	set(o, "upload_from", &a.UploadFrom, parseFrom(a.Zone))
 	word(o, "on_booked", &a.OnBooked)
 	a.Stages = stages(o)
 	word(o, "endpoint", &a.Endpoint)
+	word(o, "data_manager_endpoint", &a.DataManagerEndpoint)
 	set(o, "plaintext", &a.Plaintext, parseBool)
 	if c, ok := o.child("credentials", sectionCredentials); ok {
 		credentials(c, &a)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -101,20 +100,13 @@ func parseCustomer(text string) (string, *mistake) {
 
 func isCustomer(s string) bool { return len(s) == 10 && isDigits(s) }
 
-// parseDatabase reads sqlite:PATH. Nothing is quoted: the address of a
-// database server may hold a password.
-func parseDatabase(text string) (string, *mistake) {
-	const hint = "write sqlite: and the path of a file, as in sqlite:closeloop.db"
-	path, ok := strings.CutPrefix(text, "sqlite:")
-	switch {
-	case strings.HasPrefix(text, "postgres:") || strings.HasPrefix(text, "postgresql:"):
-		return "", &mistake{what: "PostgreSQL is not in this version", hint: hint, quiet: true}
-	case !ok:
-		return "", &mistake{what: "is not a database this version knows", hint: hint, quiet: true}
-	case path == "" || strings.HasPrefix(path, ":") || strings.ContainsAny(path, "?#\x00"):
-		return "", &mistake{what: "does not name a file", hint: hint + "; a database in memory would lose deliveries", quiet: true}
+// parseReplicas reads how many servers there are.
+func parseReplicas(text string) (int, *mistake) {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, &mistake{what: "is not a number", hint: replicasHint}
 	}
-	return filepath.Clean(path), nil
+	return n, nil
 }
 
 // parseZone reads the IANA name of a time zone.

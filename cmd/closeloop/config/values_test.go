@@ -178,11 +178,84 @@ func TestDatabases(t *testing.T) {
 		{text: "sqlite:a.db?mode=ro", wrong: "does not name a file"},
 		{text: `"sqlite:"`, wrong: "does not name a file"},
 		{text: "a.db", wrong: "write sqlite:"},
-		{text: "postgresql://localhost/closeloop", wrong: "not in this version"},
+		{text: "mysql://user:hunter2@db/closeloop", wrong: "write sqlite:"},
 	}, func(t *testing.T, text string) string {
 		t.Helper()
 		return minimal(t, "sources:", "database: "+text+"\nsources:")
 	}, func(cfg *config.Config) any { return cfg.Database.SQLite })
+}
+
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	for text, wrong := range map[string]string{
+		"postgres://localhost/closeloop":                            "",
+		"postgresql://u:hunter2@127.0.0.1:5433/closeloop":           "",
+		"postgres://u:hunter2@db.example.com/c?sslmode=verify-full": "",
+		"postgres:///closeloop?host=/var/run/postgresql":            "",
+		"postgres://db?dbname=closeloop&sslmode=require":            "",
+		"postgres://u:hunter2@/closeloop":                           "names no server",
+		"postgres://u:hunter2@db.example.com":                       "names no database",
+		"postgres://u:hunter2@db.example.com/":                      "names no database",
+		"postgres://u:hunter2@db.example.com:0/c":                   "has no port",
+		"postgres://u:hunter2@db.example.com:99999/c":               "has no port",
+		"postgres://u:hunter2@db.example.com:port/c":                "is not the address of a database",
+		"postgres://u:%hunter2@db.example.com/c":                    "is not the address of a database",
+		"postgres:u:hunter2":                                        "is not the address of a database",
+		"postgres://u@db.example.com/c?a=1;b":                       "has a query that cannot be read",
+		"postgres://u@db.example.com/c#hunter2":                     "has a query that cannot be read",
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := load(minimal(t, "sources:", "database: \""+text+"\"\nsources:"), nil, nil)
+			switch {
+			case wrong != "" && (len(problems(t, err)) != 1 || !strings.Contains(err.Error(), wrong) || strings.Contains(err.Error(), "hunter2")):
+				t.Errorf("got\n%v\nwant one problem with %q that quotes nothing", err, wrong)
+			case wrong == "" && err != nil:
+				t.Errorf("got\n%v\nwant none", err)
+			case wrong == "":
+				if cfg.Database.Postgres.Reveal() != text || cfg.Database.SQLite != "" || len(cfg.Warnings) > 0 {
+					t.Errorf("got %+v with warnings %v", cfg.Database, cfg.Warnings)
+				}
+			}
+		})
+	}
+}
+
+func TestPasswordInTheFileIsASecretOfTheFile(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"PW": "hunter2", "URL": "postgres://u:hunter2@localhost/c"}
+	for text, want := range map[string]bool{
+		"postgres://u:hunter2@localhost/c":          true,
+		"postgres://localhost/c?password=hunter2":   true,
+		"postgres://u@localhost/c":                  false,
+		"postgres://u:${PW}@localhost/c":            false,
+		"${URL}":                                    false,
+		"postgres://u:hunter2@localhost/c?user=a&b": true,
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			cfg := mustLoad(t, minimal(t, "sources:", "database: "+text+"\nsources:", "secrets: [signing-secret]", "secrets: [\"${PW}\"]"), nil, env)
+			if got := len(cfg.SecretFiles) == 1; got != want {
+				t.Errorf("got secrets in %v, want in the configuration: %v", cfg.SecretFiles, want)
+			}
+		})
+	}
+}
+
+func TestReplicas(t *testing.T) {
+	t.Parallel()
+	check(t, []value{
+		{text: "1", want: 1},
+		{text: "1000", want: 1000},
+		{text: "0", wrong: "out of bounds"},
+		{text: "1001", wrong: "out of bounds"},
+		{text: "-1", wrong: "out of bounds"},
+		{text: "two", wrong: "not a number"},
+		{text: "2.5", wrong: "not a number"},
+	}, func(t *testing.T, text string) string {
+		t.Helper()
+		return minimal(t, "sources:", "replicas: "+text+"\nsources:")
+	}, func(cfg *config.Config) any { return cfg.Replicas })
 }
 
 func TestNames(t *testing.T) {
