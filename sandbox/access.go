@@ -9,9 +9,6 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// adsScope is the OAuth scope of the Google Ads API.
-const adsScope = "https://www.googleapis.com/auth/adwords"
-
 // admit checks token, headers and customer, in the order Google's answers suggest.
 func (c *call) admit(ctx context.Context) error {
 	md, _ := metadata.FromIncomingContext(ctx)
@@ -49,7 +46,7 @@ func (c *call) checkToken(header string) error {
 		return refuse(authenticationCode(adserrors.AuthenticationErrorEnum_OAUTH_TOKEN_INVALID), "The OAuth token is invalid.")
 	case !s.cfg.OAuth.Now().Before(g.expires):
 		return expiredRefusal()
-	case !g.ads:
+	case !g.allows(AdsScope):
 		return refuse(authorizationCode(adserrors.AuthorizationErrorEnum_AUTHORIZATION_ERROR),
 			"Request had insufficient authentication scopes.")
 	}

@@ -30,8 +30,9 @@ func (c *call) adjust(req *services.UploadConversionAdjustmentsRequest) (*servic
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.catchUp()
 	c.record.JobID = c.jobID(req.JobId)
-	draft := newDraft(&s.book)
+	draft := newDraft(&s.book, s.cfg.Unproven.DataManager.AdjustAcross)
 	rows := c.adjustAll(req.GetConversionAdjustments(), draft)
 	for i := range rows {
 		if err := rows[i].wholeRequest(s.cfg.Unproven.WholeAdjustRequest, adjustNumber); err != nil {
@@ -141,10 +142,13 @@ func (c *call) apply(r *adjustment, held *Conversion) {
 // draft holds conversions as they will be once the request is carried out.
 type draft struct {
 	book    *book
+	across  bool                // finds conversions of the other API too
 	touched map[int]*Conversion // by place in book.held
 }
 
-func newDraft(b *book) *draft { return &draft{book: b, touched: map[int]*Conversion{}} }
+func newDraft(b *book, across bool) *draft {
+	return &draft{book: b, across: across, touched: map[int]*Conversion{}}
+}
 
 // find is the conversion r names, nil for none. One that came with an order id is found by that alone
 // (ConversionAdjustment.order_id, Google Ads API v25).
@@ -154,7 +158,7 @@ func (d *draft) find(r *adjustment) *Conversion {
 		i, ok = d.book.clicks[r.click]
 		ok = ok && d.book.held[i].OrderID == ""
 	}
-	if !ok {
+	if !ok || d.book.held[i].API != APIGoogleAds && !d.across {
 		return nil
 	}
 	if d.touched[i] == nil {

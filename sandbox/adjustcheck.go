@@ -120,7 +120,7 @@ func (c *call) checkNamedOrder(r *adjustment) {
 	r.orderID(r.sent.GetOrderId(), shortestOrderID, c.server.cfg.Unproven.MaxOrderID,
 		adjustCode(adserrors.ConversionAdjustmentUploadErrorEnum_ORDER_ID_CONTAINS_PII))
 	if r.action != nil {
-		r.order = orderKey{c.customer.ID, r.action.ID, r.sent.GetOrderId()}
+		r.order = orderKey{customer: c.customer.ID, action: r.action.ID, order: r.sent.GetOrderId()}
 	}
 }
 
@@ -131,7 +131,9 @@ func (c *call) checkPair(r *adjustment, pair *services.GclidDateTimePair) {
 	}
 	when := r.dateTime(pair.ConversionDateTime, at, field("conversion_date_time"))
 	if r.action != nil && pair.GetGclid() != "" && !when.IsZero() {
-		r.click = clickKey{c.customer.ID, r.action.ID, clickID{GCLID, pair.GetGclid()}, when.Unix()}
+		r.click = clickKey{
+			customer: c.customer.ID, action: r.action.ID, click: clickID{GCLID, pair.GetGclid()}, second: when.Unix(),
+		}
 	}
 }
 

@@ -38,6 +38,7 @@ func (s *Server) newCall(method string, place FaultPlace, customer string) *call
 	s.calls++
 	return &call{server: s, sequence: s.calls, place: place, record: Request{
 		ID:       fmt.Sprintf("sandbox-%08d", s.calls),
+		API:      APIGoogleAds,
 		Method:   method,
 		Customer: customer,
 		Time:     s.cfg.Now(),
@@ -96,7 +97,10 @@ func (c *call) disturb(ctx context.Context) error {
 		return expiredRefusal()
 	case FaultError:
 		return c.fault.refusal()
-	case FaultSlow, FaultShape, FaultRowInternal, FaultRowError, FaultInvalidGrant, "":
+	case FaultStall:
+		<-ctx.Done()
+		return status.FromContextError(ctx.Err()).Err()
+	case FaultLate, FaultSlow, FaultShape, FaultRowInternal, FaultRowError, FaultInvalidGrant, "":
 	}
 	return nil
 }

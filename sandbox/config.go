@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,8 @@ type Config struct {
 	AnyClickAge time.Duration
 	// OAuth says which credentials the token endpoint takes.
 	OAuth OAuth
+	// DataManager says how fast and how much the Data Manager API works.
+	DataManager DataManagerConfig
 	// Unproven chooses among behaviours that Google does not document.
 	Unproven Unproven
 	// Logger gets one line per call: method, customer, counts, codes. It never gets click ids, order ids, hashes or
@@ -51,6 +54,8 @@ type Config struct {
 type OAuth struct {
 	// ClientID, ClientSecret and RefreshToken are the one installed application that may refresh.
 	ClientID, ClientSecret, RefreshToken string
+	// Scopes are those the refresh token was minted with. Nil is those of both APIs.
+	Scopes []string
 	// AcceptAny takes every complete refresh request and every service account without looking at secrets, signatures
 	// or the audience, for people who try their real configuration against the sandbox.
 	AcceptAny bool
@@ -59,6 +64,26 @@ type OAuth struct {
 	// Now is the clock of token lifetimes and assertions, which client libraries measure in real time.
 	// Nil is the Config's.
 	Now func() time.Time
+}
+
+// DataManagerConfig is the pace of the Data Manager API.
+type DataManagerConfig struct {
+	// Processing is how long after its arrival a request is processed; its status is PROCESSING until then. Zero is 30
+	// minutes, after which Google suggests the first look (developers.google.com/data-manager/api/devguides/diagnostics).
+	// Below zero, it is processed at once.
+	Processing time.Duration
+	// PerMinute and PerDay are how many ingest requests, and apart from them how many status requests, the project may
+	// make. Zero is Google's 300 and 100,000 (developers.google.com/data-manager/api/limits), below zero no limit.
+	PerMinute, PerDay int
+}
+
+func (c DataManagerConfig) withDefaults() DataManagerConfig {
+	if c.Processing == 0 {
+		c.Processing = 30 * time.Minute
+	}
+	c.Processing = max(c.Processing, 0)
+	c.PerMinute, c.PerDay = cmp.Or(c.PerMinute, 300), cmp.Or(c.PerDay, 100_000)
+	return c
 }
 
 // Customer is a Google Ads account.
@@ -169,6 +194,10 @@ func (c *Config) withDefaults() Config {
 	if d.OAuth.Now == nil {
 		d.OAuth.Now = d.Now
 	}
+	if d.OAuth.Scopes == nil {
+		d.OAuth.Scopes = bothScopes()
+	}
+	d.DataManager = c.DataManager.withDefaults()
 	if d.Sleep == nil {
 		d.Sleep = sleep
 	}

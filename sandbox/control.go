@@ -13,8 +13,10 @@ import (
 // maxControl bounds the body of a control request.
 const maxControl = 4 << 20
 
-// routes are the token endpoint and, for people and demonstrations, the control endpoint:
+// routes are the Data Manager API, the token endpoint and, for people and demonstrations, the control endpoint:
 //
+//	POST   /v1/events:ingest           Data Manager API v1
+//	GET    /v1/requestStatus:retrieve  Data Manager API v1
 //	POST   /token        OAuth 2.0
 //	GET    /conversions  what Google holds
 //	GET    /requests     the calls so far
@@ -24,6 +26,8 @@ const maxControl = 4 << 20
 //	POST   /clicks       one Click or a list of them, made known
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/events:ingest", s.handleIngest)
+	mux.HandleFunc("GET /v1/requestStatus:retrieve", s.handleStatus)
 	mux.HandleFunc("POST /token", s.handleToken)
 	mux.HandleFunc("GET /conversions", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, list(s.Conversions())) })
 	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, list(s.Requests())) })

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,12 +23,19 @@ const (
 	FaultQuota FaultKind = "quota"
 	// FaultTokenExpired answers OAUTH_TOKEN_EXPIRED and makes the access token of the call worthless.
 	FaultTokenExpired FaultKind = "token_expired"
-	// FaultError answers the error code Fault.Family and Fault.Number.
+	// FaultError answers the error code Fault.Family and Fault.Number; from the Data Manager API the reason Fault.Reason
+	// with the status Fault.Status.
 	FaultError FaultKind = "error"
 	// FaultRowInternal fails the rows Fault.Rows with InternalError.INTERNAL_ERROR, the others proceed.
 	FaultRowInternal FaultKind = "row_internal"
-	// FaultRowError fails the rows Fault.Rows with the error code Fault.Family and Fault.Number.
+	// FaultRowError fails the rows Fault.Rows with the error code Fault.Family and Fault.Number. From the Data Manager API
+	// it is Fault.Reason: one that begins PROCESSING_ERROR_ fails the rows when they are processed, any other refuses
+	// the request for them.
 	FaultRowError FaultKind = "row_error"
+	// FaultStall never answers; it ends with the caller's patience.
+	FaultStall FaultKind = "stall"
+	// FaultLate only lets the processing of a Data Manager request take Fault.Processing longer.
+	FaultLate FaultKind = "late"
 	// FaultSlow only takes Fault.Delay.
 	FaultSlow FaultKind = "slow"
 	// FaultShape only changes the shape of error answers: Fault.NoIndex, Fault.FailureVersion.
@@ -39,12 +47,15 @@ const (
 // FaultPlace is the kind of call a fault is meant for.
 type FaultPlace string
 
-// Places of a fault. The zero value is the upload of conversions; OnAdjust is that of adjustments.
+// Places of a fault. The zero value is the upload of conversions; OnAdjust is that of adjustments; OnIngest and OnStatus are
+// the two methods of the Data Manager API.
 const (
 	OnUpload FaultPlace = ""
 	OnAdjust FaultPlace = "adjust"
 	OnSearch FaultPlace = "search"
 	OnToken  FaultPlace = "token"
+	OnIngest FaultPlace = "ingest"
+	OnStatus FaultPlace = "status"
 )
 
 // Always as Fault.Times makes a fault a rule that holds until [Server.ClearFaults].
@@ -72,7 +83,15 @@ type Fault struct {
 	// be one that API v25 does not have.
 	Family string `json:"family"`
 	Number int32  `json:"number"`
-	// NoIndex leaves every index out of the field paths of partial_failure_error.
+	// Reason is a reason of the Data Manager API, which may be one that it does not have yet: of ErrorReason
+	// ("INVALID_CURRENCY_CODE") or of ProcessingErrorReason ("PROCESSING_ERROR_REASON_INVALID_CLICK"). Status is the HTTP
+	// status of a FaultError; 0 is 400.
+	Reason string `json:"reason"`
+	Status int    `json:"status"`
+	// Processing is how much longer the processing of a request takes; it goes with any kind.
+	Processing Duration `json:"processing"`
+	// NoIndex leaves every index out of the field paths of partial_failure_error; from the Data Manager API, the field
+	// violations.
 	NoIndex bool `json:"no_index"`
 	// FailureVersion claims another API version ("v26") in the type URL of the failure and in its trailing metadata key.
 	// "" is the true one.
@@ -97,25 +116,37 @@ func (d *Duration) UnmarshalText(text []byte) error {
 
 func (f *Fault) validate() error {
 	switch f.Kind {
-	case FaultUnavailable, FaultCut, FaultInternal, FaultQuota, FaultTokenExpired, FaultRowInternal, FaultSlow, FaultShape:
+	case FaultUnavailable, FaultCut, FaultStall, FaultInternal, FaultQuota, FaultTokenExpired, FaultRowInternal, FaultSlow,
+		FaultLate, FaultShape:
 	case FaultInvalidGrant:
 		if f.On != OnToken {
 			return fmt.Errorf("%w: fault %s is for the token endpoint", ErrConfig, f.Kind)
 		}
 	case FaultError, FaultRowError:
-		if _, err := codeOf(f.Family, f.Number); err != nil {
+		if err := f.validateError(); err != nil {
 			return err
 		}
 	default:
 		return fmt.Errorf("%w: fault kind %q", ErrConfig, f.Kind)
 	}
 	switch f.On {
-	case OnUpload, OnAdjust, OnSearch, OnToken:
+	case OnUpload, OnAdjust, OnSearch, OnToken, OnIngest, OnStatus:
 	default:
 		return fmt.Errorf("%w: fault place %q", ErrConfig, f.On)
 	}
 	if f.Times < Always {
 		return fmt.Errorf("%w: fault %s for %d times", ErrConfig, f.Kind, f.Times)
+	}
+	return nil
+}
+
+func (f *Fault) validateError() error {
+	if f.On != OnIngest && f.On != OnStatus {
+		_, err := codeOf(f.Family, f.Number)
+		return err
+	}
+	if f.Reason == "" || f.Status != 0 && statusWord(f.Status) == "" {
+		return fmt.Errorf("%w: fault %s with reason %q and status %d", ErrConfig, f.Kind, f.Reason, f.Status)
 	}
 	return nil
 }
@@ -186,4 +217,9 @@ func (f *Fault) refusal() error {
 func (f *Fault) befalls(index int) bool {
 	rowFault := f.Kind == FaultRowInternal || f.Kind == FaultRowError
 	return rowFault && (len(f.Rows) == 0 || slices.Contains(f.Rows, index))
+}
+
+// processing says whether a row fault of the Data Manager API shows only when the rows are processed.
+func (f *Fault) processing() bool {
+	return f.Kind == FaultRowInternal || strings.HasPrefix(f.Reason, "PROCESSING_ERROR_")
 }

@@ -26,11 +26,19 @@ const (
 	maxForm       = 64 << 10
 )
 
+// Scopes of the two APIs (developers.google.com/identity/protocols/oauth2/scopes).
+const (
+	AdsScope         = "https://www.googleapis.com/auth/adwords"
+	DataManagerScope = "https://www.googleapis.com/auth/datamanager"
+)
+
 // grant is what an access token allows.
 type grant struct {
 	expires time.Time
-	ads     bool // holds the adwords scope
+	scopes  []string
 }
+
+func (g grant) allows(scope string) bool { return slices.Contains(g.scopes, scope) }
 
 type serviceAccount struct{ key *rsa.PublicKey }
 
@@ -41,14 +49,22 @@ type oauthError struct {
 	Description string `json:"error_description"`
 }
 
-// Token issues an access token for the Google Ads API, for callers that do not want to go through OAuth.
-func (s *Server) Token() string { return s.issue(true) }
+// Token issues an access token with these scopes, without any with those of both APIs, for callers that do not want to go
+// through OAuth.
+func (s *Server) Token(scopes ...string) string {
+	if len(scopes) == 0 {
+		scopes = bothScopes()
+	}
+	return s.issue(scopes)
+}
 
-func (s *Server) issue(ads bool) string {
+func bothScopes() []string { return []string{AdsScope, DataManagerScope} }
+
+func (s *Server) issue(scopes []string) string {
 	token := "ya29.sandbox-" + rand.Text()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tokens[token] = grant{expires: s.cfg.OAuth.Now().Add(s.cfg.OAuth.TokenLifetime), ads: ads}
+	s.tokens[token] = grant{expires: s.cfg.OAuth.Now().Add(s.cfg.OAuth.TokenLifetime), scopes: slices.Clone(scopes)}
 	return token
 }
 
@@ -96,12 +112,12 @@ func (s *Server) handleToken(w http.ResponseWriter, r *http.Request) {
 	if !fault.AfterWork && s.disturbToken(w, r, fault) {
 		return
 	}
-	ads, scope, oerr := s.checkGrant(w, r)
+	scopes, oerr := s.checkGrant(w, r)
 	if oerr != nil {
 		writeJSON(w, oerr.status, oerr)
 		return
 	}
-	token := s.issue(ads)
+	token := s.issue(scopes)
 	if fault.AfterWork && s.disturbToken(w, r, fault) {
 		return
 	}
@@ -109,7 +125,7 @@ func (s *Server) handleToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{
 		"access_token": token,
 		"expires_in":   int(s.cfg.OAuth.TokenLifetime.Seconds()),
-		"scope":        scope,
+		"scope":        strings.Join(scopes, " "),
 		"token_type":   "Bearer",
 	})
 }
@@ -130,16 +146,18 @@ func (s *Server) disturbToken(w http.ResponseWriter, r *http.Request, f Fault) b
 		writeJSON(w, http.StatusBadRequest, oauthError{Code: "invalid_grant", Description: "Token has been expired or revoked."})
 	case FaultCut:
 		panic(http.ErrAbortHandler) // the documented way to cut a connection from a handler
-	case FaultTokenExpired, FaultError, FaultRowInternal, FaultRowError, FaultSlow, FaultShape, "":
+	case FaultStall:
+		<-r.Context().Done()
+	case FaultTokenExpired, FaultLate, FaultError, FaultRowInternal, FaultRowError, FaultSlow, FaultShape, "":
 		return false
 	}
 	return true
 }
 
-func (s *Server) checkGrant(w http.ResponseWriter, r *http.Request) (ads bool, scope string, oerr *oauthError) {
+func (s *Server) checkGrant(w http.ResponseWriter, r *http.Request) (scopes []string, oerr *oauthError) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		return false, "", badToken("invalid_request", "The body is no form.")
+		return nil, badToken("invalid_request", "The body is no form.")
 	}
 	switch r.PostForm.Get("grant_type") {
 	case "refresh_token":
@@ -147,16 +165,16 @@ func (s *Server) checkGrant(w http.ResponseWriter, r *http.Request) (ads bool, s
 	case assertionGrant:
 		return s.checkAssertion(r.PostForm.Get("assertion"))
 	case "":
-		return false, "", badToken("invalid_request", "Missing required parameter: grant_type")
+		return nil, badToken("invalid_request", "Missing required parameter: grant_type")
 	}
-	return false, "", badToken("unsupported_grant_type", "Invalid grant_type.")
+	return nil, badToken("unsupported_grant_type", "Invalid grant_type.")
 }
 
 func badToken(code, description string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, Code: code, Description: description}
 }
 
-func (s *Server) checkRefresh(r *http.Request) (ads bool, scope string, oerr *oauthError) {
+func (s *Server) checkRefresh(r *http.Request) (scopes []string, oerr *oauthError) {
 	id, secret, basic := r.BasicAuth()
 	if !basic {
 		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
@@ -165,23 +183,32 @@ func (s *Server) checkRefresh(r *http.Request) (ads bool, scope string, oerr *oa
 	o := s.cfg.OAuth
 	switch {
 	case id == "" || refresh == "":
-		return false, "", badToken("invalid_request", "Missing required parameter: client_id or refresh_token")
+		return nil, badToken("invalid_request", "Missing required parameter: client_id or refresh_token")
 	case o.AcceptAny:
 	case o.ClientID == "" || !same(id, o.ClientID) || !same(secret, o.ClientSecret):
 		oerr = badToken("invalid_client", "The OAuth client was not found.")
 		oerr.status = http.StatusUnauthorized
-		return false, "", oerr
+		return nil, oerr
 	case !same(refresh, o.RefreshToken):
-		return false, "", badToken("invalid_grant", "Bad Request")
+		return nil, badToken("invalid_grant", "Bad Request")
 	}
-	// The scopes asked for may narrow those granted; without any, all of them are.
-	scope = r.PostForm.Get("scope")
-	return scope == "" || holdsAds(scope), scope, nil
+	return narrow(o.Scopes, strings.Fields(r.PostForm.Get("scope")))
+}
+
+// narrow leaves of the scopes granted once those asked for now; none asked for leaves all (RFC 6749, 6).
+func narrow(granted, asked []string) ([]string, *oauthError) {
+	if len(asked) == 0 {
+		return granted, nil
+	}
+	for _, scope := range asked {
+		if !slices.Contains(granted, scope) {
+			return nil, badToken("invalid_scope", "Some requested scopes were not granted.")
+		}
+	}
+	return asked, nil
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
-func holdsAds(scope string) bool { return slices.Contains(strings.Fields(scope), adsScope) }
 
 // claims are the parts of a service-account assertion Google looks at.
 type claims struct {
@@ -192,25 +219,25 @@ type claims struct {
 	Expires  int64  `json:"exp"`
 }
 
-func (s *Server) checkAssertion(assertion string) (ads bool, scope string, oerr *oauthError) {
+func (s *Server) checkAssertion(assertion string) (scopes []string, oerr *oauthError) {
 	parts := strings.Split(assertion, ".")
 	if len(parts) != 3 {
-		return false, "", badToken("invalid_request", "The assertion is no JWT.")
+		return nil, badToken("invalid_request", "The assertion is no JWT.")
 	}
 	var header struct {
 		Algorithm string `json:"alg"`
 	}
 	var cl claims
 	if decodePart(parts[0], &header) != nil || decodePart(parts[1], &cl) != nil || header.Algorithm != "RS256" {
-		return false, "", badToken("invalid_grant", "Invalid JWT.")
+		return nil, badToken("invalid_grant", "Invalid JWT.")
 	}
 	if oerr := s.checkSignature(parts, cl.Issuer); oerr != nil {
-		return false, "", oerr
+		return nil, oerr
 	}
 	if oerr := s.checkClaims(cl); oerr != nil {
-		return false, "", oerr
+		return nil, oerr
 	}
-	return holdsAds(cl.Scope), cl.Scope, nil
+	return strings.Fields(cl.Scope), nil
 }
 
 func (s *Server) checkSignature(parts []string, issuer string) *oauthError {

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	adsScope = "https://www.googleapis.com/auth/adwords"
+	adsScope = sandbox.AdsScope
 	email1   = "uploader@sandbox.example.com"
 )
 

@@ -8,10 +8,10 @@ func (r *row) keys(customer string) {
 		return
 	}
 	if id := r.conv.GetOrderId(); id != "" {
-		r.order = orderKey{customer, r.action.ID, id}
+		r.order = orderKey{customer: customer, action: r.action.ID, order: id}
 	}
 	if r.id.id != "" && !r.when.IsZero() {
-		r.click = clickKey{customer, r.action.ID, r.id, r.when.Unix()}
+		r.click = clickKey{customer: customer, action: r.action.ID, click: r.id, second: r.when.Unix()}
 	}
 }
 

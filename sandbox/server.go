@@ -43,6 +43,9 @@ type Server struct {
 	requests   []Request
 	calls      int64
 	operations dailyCount
+	paces      map[FaultPlace]*pace
+	batches    map[string]*batch // by request id
+	waiting    []*batch          // by the time they are due
 }
 
 // Start listens on both addresses and serves until [Server.Close]. ctx covers the start only. Errors: [ErrConfig],
@@ -75,6 +78,8 @@ func newServer(cfg Config) *Server {
 		book:      newBook(),
 		tokens:    map[string]grant{},
 		accounts:  map[string]serviceAccount{},
+		paces:     map[FaultPlace]*pace{},
+		batches:   map[string]*batch{},
 	}
 	for i := range cfg.Customers {
 		c := cfg.Customers[i]
@@ -121,7 +126,10 @@ func (s *Server) GRPCAddr() string { return s.grpcAddr }
 // TokenURL is the OAuth 2.0 token endpoint.
 func (s *Server) TokenURL() string { return s.URL() + "/token" }
 
-// URL is the base of the HTTP listener: the token endpoint and the control endpoint.
+// DataManagerURL is the base of the Data Manager API, "http://127.0.0.1:port", plain text.
+func (s *Server) DataManagerURL() string { return s.URL() }
+
+// URL is the base of the HTTP listener: the Data Manager API, the token endpoint and the control endpoint.
 func (s *Server) URL() string { return "http://" + s.httpAddr }
 
 // AddClick makes further clicks known. A click with the kind and id of a known one replaces it.
@@ -139,9 +147,11 @@ func (s *Server) AddClick(clicks ...Click) error {
 }
 
 // Conversions are what Google now holds, oldest first, with the values that count now. Retracted ones stay among them.
+// What the Data Manager API took is among them once it is processed.
 func (s *Server) Conversions() []Conversion {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.catchUp()
 	held := make([]Conversion, len(s.book.held))
 	for i := range held {
 		held[i] = s.book.held[i].clone()
@@ -153,21 +163,26 @@ func (s *Server) Conversions() []Conversion {
 type Request struct {
 	// ID is the request-id of the answer.
 	ID string `json:"id"`
+	// API is the one that was called.
+	API API `json:"api"`
 	// Method is the full gRPC method name.
 	Method string `json:"method"`
-	// Customer and LoginCustomer are as sent.
+	// Customer and LoginCustomer are as sent; of a Data Manager request the operating and the login account of its first
+	// destination, of a look at a status the operating account of that request.
 	Customer      string `json:"customer"`
 	LoginCustomer string `json:"login_customer"`
-	// Rows is the number of conversions or adjustments sent.
+	// Rows is the number of conversions, adjustments or events sent.
 	Rows         int  `json:"rows"`
 	ValidateOnly bool `json:"validate_only"`
 	// JobID is the job id of the answer: the caller's or a generated one.
 	JobID int64 `json:"job_id"`
-	// Accepted and Refused count rows; both are zero when the call was refused as a whole.
+	// Accepted and Refused count rows; both are zero when the call was refused as a whole. The Data Manager API refuses
+	// only whole calls; what it accepts, it may still fail to process.
 	Accepted int `json:"accepted"`
 	Refused  int `json:"refused"`
-	// Outcome is "OK", the name of the error code ("AuthenticationError.OAUTH_TOKEN_EXPIRED"), or a gRPC code name. It
-	// is what was answered, which after a fault is not what was done.
+	// Outcome is "OK", the name of the error code ("AuthenticationError.OAUTH_TOKEN_EXPIRED"), a gRPC code name, or for the
+	// Data Manager API status and first reason ("INVALID_ARGUMENT.REQUIRED_FIELD_MISSING") or "CUT". It is what was
+	// answered, which after a fault is not what was done.
 	Outcome string `json:"outcome"`
 	// Fault is the fault that befell the call, "" for none.
 	Fault FaultKind `json:"fault,omitempty"`

@@ -63,6 +63,8 @@ type Unproven struct {
 	// limit. OperationsPerRow counts each row sent as an operation, otherwise each call.
 	OperationsPerDay int
 	OperationsPerRow bool
+	// DataManager are the switches of the Data Manager API alone.
+	DataManager DataManagerUnproven
 }
 
 // RecentPolicy is what happens to the adjustment of a conversion of less than 24 hours. Google says that it holds such

@@ -28,6 +28,7 @@ func (c *call) upload(req *services.UploadClickConversionsRequest) (*services.Up
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.catchUp()
 	c.record.JobID = c.jobID(req.JobId)
 	rows := c.checkRows(req.GetConversions())
 	for i := range rows {
@@ -65,7 +66,7 @@ func (c *call) settle(rows []row, validateOnly bool) (*services.UploadClickConve
 		c.record.Accepted++
 		results[i] = rows[i].result()
 		if !validateOnly && !rows[i].dropped {
-			c.server.book.add(&rows[i], c.conversion(&rows[i]))
+			c.server.book.add(rows[i].order, rows[i].click, c.conversion(&rows[i]))
 		}
 	}
 	failure, err := partialFailure(errs, c.record.ID, c.fault)
@@ -85,6 +86,7 @@ func (c *call) settle(rows []row, validateOnly bool) (*services.UploadClickConve
 func (c *call) conversion(r *row) *Conversion {
 	conv := r.conv
 	out := &Conversion{
+		API:         APIGoogleAds,
 		Customer:    c.customer.ID,
 		Action:      r.action.ID,
 		Kind:        r.id.kind,
