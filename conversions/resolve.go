@@ -35,7 +35,7 @@ func (r Row) resolvable(kind EntryKind) bool {
 		return r.Closed != ReasonGivenUp && (r.Held || refused || r.differs() || r.operation() != OpNone)
 	case EntryPutBack:
 		return r.Known.Status == KnownRefused || r.Closed.refusal()
-	case EntryDecided, EntryAnswered, EntryTested, EntryClosed, EntryUnanswered, EntryHeld, EntrySent, EntryPaused, EntryResumed:
+	case EntryDecided, EntryAnswered, EntryProcessed, EntryTested, EntryClosed, EntryUnanswered, EntryHeld, EntrySent, EntryPaused, EntryResumed:
 		return false
 	default:
 		return false
@@ -60,6 +60,6 @@ func (r *Row) resolved(e Entry) {
 		r.revive()
 	case EntryGivenUp:
 		r.Held, r.Closed = false, ReasonGivenUp
-	case EntryDecided, EntryAnswered, EntryTested, EntryClosed, EntryUnanswered, EntrySent, EntryPaused, EntryResumed:
+	case EntryDecided, EntryAnswered, EntryProcessed, EntryTested, EntryClosed, EntryUnanswered, EntrySent, EntryPaused, EntryResumed:
 	}
 }
