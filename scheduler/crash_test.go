@@ -190,7 +190,9 @@ func (m *mortal) Upload(ctx context.Context, b conversions.Batch, validateOnly b
 func (m *mortal) Status(ctx context.Context, b conversions.Batch) conversions.Reply {
 	reply := lost(b)
 	err := m.step(func() error {
-		reply = m.dest.(scheduler.Poller).Status(ctx, b)
+		if poller, ok := m.dest.(scheduler.Poller); ok {
+			reply = poller.Status(ctx, b)
+		}
 		return nil
 	})
 	if err != nil {

@@ -34,7 +34,7 @@ func (s *Scheduler) pollAccount(ctx context.Context, a *account) error {
 	err = c.pollAll(held)
 	c.finish(context.WithoutCancel(ctx))
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // a shutdown; what is to be asked waits in the store
+		return nil // a shutdown; what is to be asked waits in the store
 	}
 	return err
 }
