@@ -3,12 +3,9 @@ package webhook
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -125,42 +122,26 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, d *delivery) (put
 
 // read turns a genuine body into an event, or into a quarantine record.
 func (h *Handler) read(header http.Header, buf *bytes.Buffer, d *delivery) putFunc {
-	sum := sha256.Sum256(buf.Bytes())
-	event, err := d.readSafely(header, buf.Bytes())
+	body := digest(buf.Bytes())
+	event, stack, err := readSafely(d.endpoint.Source, header, buf.Bytes())
 	if err != nil {
+		d.stack = stack
 		q := d.quarantined(err)
-		q.Body = [16]byte(sum[:16])
+		q.Body = body
 		d.answer = answerQuarantined
 		return func(ctx context.Context) (conversions.Receipt, error) { return h.log.Quarantine(ctx, q) }
 	}
 	event.Account, event.Source = d.endpoint.Account, d.endpoint.Key
 	event.Delivery, event.Received = d.id, d.received
-	event.Body = [16]byte(sum[:16])
+	event.Body = body
 	markFuture(&event)
 	d.kind, d.answer = event.Kind, answerRecorded
 	return func(ctx context.Context) (conversions.Receipt, error) { return h.log.Append(ctx, event) }
 }
 
-// readSafely has the vendor read the body. A panic there is our fault, but
-// the same delivery would panic again at every retry until the sender
-// switches the endpoint off; in quarantine it is kept and seen.
-func (d *delivery) readSafely(header http.Header, body []byte) (event conversions.Event, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			// The value's type, not the value: that may quote the payload.
-			err = &MalformedError{Reason: ReasonPanic, Detail: fmt.Sprintf("%T", v)}
-			d.stack = string(debug.Stack())
-		}
-	}()
-	return d.endpoint.Source.Read(header, body) //nolint:wrapcheck // only looked at, never passed on
-}
-
 func (d *delivery) quarantined(err error) conversions.Quarantined {
-	malformed, ok := errors.AsType[*MalformedError](err)
-	if !ok {
-		malformed = &MalformedError{Reason: ReasonUnreadable}
-	}
-	d.reason, d.detail = string(malformed.Reason), malformed.Detail
+	m := malformed(err)
+	d.reason, d.detail = string(m.Reason), m.Detail
 	return conversions.Quarantined{
 		Account:  d.endpoint.Account,
 		Source:   d.endpoint.Key,
@@ -169,7 +150,7 @@ func (d *delivery) quarantined(err error) conversions.Quarantined {
 		Reason:   d.reason,
 		Detail:   d.detail,
 		Size:     d.size,
-		Shape:    malformed.Shape,
+		Shape:    m.Shape,
 	}
 }
 
