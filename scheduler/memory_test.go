@@ -28,7 +28,9 @@ type memory struct {
 	rows    []conversions.Row
 	batches []conversions.Batch
 	runs    []time.Time // when a run began
-	held    int         // refused attempts to take the lease
+	taken   conversions.Batch
+	pollAt  time.Time // when taken is asked for
+	held    int       // refused attempts to take the lease
 	refuse  func() error
 	onRun   func()
 	onFold  func()
@@ -48,15 +50,39 @@ func (m *memory) Acquire(_ context.Context, a conversions.AccountID, holder stri
 	return m.lease, nil
 }
 
-func (*memory) Polls(context.Context, conversions.AccountID, time.Time, int) ([]conversions.Batch, error) {
-	return nil, nil
+func (m *memory) Polls(_ context.Context, _ conversions.AccountID, now time.Time, _ int) ([]conversions.Batch, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.pollAt.IsZero() || m.pollAt.After(now) {
+		return nil, nil
+	}
+	return []conversions.Batch{m.taken}, nil
 }
 
-func (*memory) NextPoll(context.Context, conversions.AccountID) (time.Time, error) {
-	return time.Time{}, nil
+func (m *memory) NextPoll(context.Context, conversions.AccountID) (time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.pollAt, nil
 }
 
-func (*memory) Polled(context.Context, conversions.Lease, conversions.Polled) error { return nil }
+func (m *memory) Polled(_ context.Context, _ conversions.Lease, p conversions.Polled) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pollAt = p.PollAt
+	m.taken.Polls++
+	return nil
+}
+
+// takes has a row taken for processing now.
+func (m *memory) takes() {
+	m.queue(1)
+	m.rows[0].Pending, m.rows[0].Due = &conversions.Pending{Batch: "b"}, time.Now().Add(day)
+	m.taken = conversions.Batch{
+		ID: "b", Target: rules().Target, RequestID: "r", AnsweredAt: time.Now(),
+		Items: []conversions.Item{{Row: m.rows[0].ID}},
+	}
+	m.pollAt = conversions.NextPoll(time.Now(), 0)
+}
 
 func (m *memory) Renew(_ context.Context, l conversions.Lease, now time.Time) (conversions.Lease, error) {
 	m.mu.Lock()

@@ -110,6 +110,44 @@ func TestServiceTwoProcessesOneRun(t *testing.T) {
 	})
 }
 
+// What became of a row is asked for out of turn, and nothing is sent then.
+func TestServiceAsksForStatuses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, began := &memory{}, time.Now()
+		m.takes()
+		cfg := bubble(t, m, "0 0 1 1 *", nil)
+		m.rows = append(m.rows, conversions.Row{ID: 2, Version: 1, OrderID: "due", Want: m.rows[0].Want})
+		asked := &statuses{upload: func(context.Context, conversions.Batch) conversions.Reply {
+			t.Error("a row was sent out of turn")
+			return conversions.Reply{}
+		}}
+		cfg.Accounts[0].Destinations = googleAds(asked)
+		serve(t, 5*time.Hour, scheduler.New(cfg))
+		var got []string
+		for _, at := range asked.at {
+			got = append(got, at.Sub(began).String())
+		}
+		diff(t, "asked at", got, []string{"30m0s", "1h0m0s", "2h0m0s"})
+	})
+}
+
+// statuses is a destination that says at the third time that all is done.
+type statuses struct {
+	upload
+
+	at []time.Time
+}
+
+// Status implements scheduler.Poller.
+func (s *statuses) Status(_ context.Context, b conversions.Batch) conversions.Reply {
+	s.at = append(s.at, time.Now())
+	if len(s.at) < 3 {
+		return all(b, conversions.Answer{Verdict: conversions.Submitted})
+	}
+	return all(b, conversions.Answer{Verdict: conversions.Done})
+}
+
 // A run that outlasts its next tick is not joined by another.
 func TestServiceDoesNotOverlap(t *testing.T) {
 	t.Parallel()
