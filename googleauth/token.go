@@ -200,7 +200,7 @@ func (e *TokenError) meaning() conversions.Answer {
 	switch {
 	case errors.Is(e.Err, context.Canceled):
 		a := retry("The call was broken off before Google answered.", "Nothing to do: it is sent again by itself.")
-		a.Code = "gRPC.CANCELLED"
+		a.Code = "OAuth.cancelled"
 		return a
 	case e.Code == codeSetup:
 		return pauseAccount("The credentials of this account cannot be read.",
@@ -237,8 +237,7 @@ func refusedToken(code string) conversions.Answer {
 			"The refresh token belongs to another client, or the service account may not act for the user: use matching ones, "+
 				"or leave the impersonated e-mail out.")
 	case "invalid_scope", "access_denied":
-		return pauseAccount("The credentials were not given access to Google Ads.",
-			"Mint a new refresh token with the scope "+ScopeGoogleAds+".")
+		return pauseAccount("The credentials were not given access to Google's upload API.", HintScopes)
 	case "":
 		return pauseAccount("What should be Google's sign-in service is something else.",
 			"Check the token URL if one is set, and this machine's proxy.")
@@ -254,6 +253,13 @@ func retry(sentence, hint string) conversions.Answer {
 func pauseAccount(sentence, hint string) conversions.Answer {
 	return conversions.Answer{Verdict: conversions.Pause, Scope: conversions.ScopeAccount, Sentence: sentence, Hint: hint}
 }
+
+// HintScopes says how to get credentials that serve both upload APIs. A refresh token allows what was asked for when it was
+// minted, and nothing more (Google Identity, OAuth 2.0; Data Manager API, set up access).
+const HintScopes = "Mint a new refresh token with both scopes, " + ScopeGoogleAds + " and " + ScopeDataManager +
+	": for application default credentials with `gcloud auth application-default login --client-id-file=CLIENT.json " +
+	"--scopes=https://www.googleapis.com/auth/cloud-platform," + ScopeGoogleAds + "," + ScopeDataManager +
+	"`. A service account needs no scopes of its own, but the Data Manager API must be on in its project."
 
 const hintReissue = "Issue new credentials for this account and put them into the configuration."
 

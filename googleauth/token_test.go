@@ -81,6 +81,7 @@ func TestTokenErrors(t *testing.T) {
 		{"invalid grant", respond(400, `{"error":"invalid_grant",`+secret+`}`), conversions.Pause, "OAuth.invalid_grant", "7 days"},
 		{"invalid client", respond(401, `{"error":"invalid_client",`+secret+`}`), conversions.Pause, "OAuth.invalid_client", "client secret"},
 		{"unauthorized client", respond(401, `{"error":"unauthorized_client",`+secret+`}`), conversions.Pause, "OAuth.unauthorized_client", "impersonated"},
+		{"scope", respond(400, `{"error":"invalid_scope",`+secret+`}`), conversions.Pause, "OAuth.invalid_scope", googleauth.ScopeDataManager},
 		{"another refusal", respond(400, `{"error":"org_internal"}`), conversions.Pause, "OAuth.org_internal", "new credentials"},
 		{"a code that is data", respond(400, `{"error":"`+refreshToken+`"}`), conversions.Pause, "OAuth.http_400", "token URL"},
 		{"not found", respond(404, "<html>"+refreshToken), conversions.Pause, "OAuth.http_404", "token URL"},
@@ -127,7 +128,7 @@ func TestTokenCancelled(t *testing.T) {
 	})
 	_, err := tokens(t, appAt(url)).Token(ctx)
 	var te *googleauth.TokenError
-	if !errors.As(err, &te) || !errors.Is(err, context.Canceled) || te.Answer().Code != "gRPC.CANCELLED" {
+	if !errors.As(err, &te) || !errors.Is(err, context.Canceled) || te.Answer().Code != "OAuth.cancelled" {
 		t.Errorf("error = %v", err)
 	}
 }
