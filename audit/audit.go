@@ -32,6 +32,8 @@ type Query struct {
 	// Subject is what "show" reports are about: a row number or an order id,
 	// or a quarantine number.
 	Subject string
+	// All asks a list also for what it leaves out by itself; see Report.All.
+	All bool
 	// Now is the time at which due times are judged.
 	Now time.Time
 	// Zones are the accounts' time zones for display; UTC where missing.
@@ -72,6 +74,9 @@ type Report struct {
 	Group, Name, Subject string
 	// Short is one line of help, Example one command.
 	Short, Example string
+	// All says what Query.All adds to the report, as help; empty when it adds
+	// nothing.
+	All string
 	// Run makes the report.
 	Run func(ctx context.Context, r Reader, q Query) (Result, error)
 }

@@ -21,7 +21,8 @@ type Summary struct {
 	Outcomes []Sum `json:"outcomes"`
 	// Paused are the accounts and conversion actions to which nothing is sent.
 	Paused []Pause `json:"paused,omitempty"`
-	// Quarantined is how many deliveries stand in quarantine.
+	// Quarantined is how many deliveries in quarantine nobody has decided
+	// about.
 	Quarantined int `json:"quarantined"`
 }
 
@@ -78,7 +79,7 @@ func runSummary(ctx context.Context, r Reader, q Query) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("count quarantine: %w", err)
 	}
-	s.Quarantined = len(held)
+	s.Quarantined = len(undecided(held))
 	if s.Paused, err = pausesOf(ctx, r, q); err != nil {
 		return Result{}, err
 	}

@@ -21,6 +21,7 @@ import (
 type reportFlags struct {
 	account, state, stage, from, to, lead, gclid, format string
 	limit                                                int
+	all                                                  bool
 }
 
 func reportCommand(a *app, r audit.Report) *cobra.Command {
@@ -41,6 +42,9 @@ func reportCommand(a *app, r audit.Report) *cobra.Command {
 	}
 	f.register(cmd, r.Group == "audit" && r.Subject == "")
 	completeAccounts(a, cmd)
+	if r.All != "" {
+		cmd.Flags().BoolVar(&f.all, "all", false, r.All)
+	}
 	cmd.Flags().StringVar(&a.database, "database", "", "read this database (sqlite:PATH or postgres://…) without a configuration")
 	return cmd
 }
@@ -87,7 +91,7 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 
 // query reads flags and configuration into what a report asks for.
 func (a *app) query(f *reportFlags, given []string) (q audit.Query, database config.Database, err error) {
-	q.Now = a.now()
+	q.Now, q.All = a.now(), f.all
 	zone := time.UTC
 	if a.database != "" {
 		named, wrong := config.ParseDatabase(a.database)
