@@ -18,12 +18,13 @@ import (
 func resolveCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resolve",
-		Short: "Decide about outcomes that wait for a person",
+		Short: "Decide about outcomes and deliveries that wait for a person",
 		Long: "Resolve records what a person decided about an outcome; who, what and why stand in its history\n" +
 			"(closeloop audit show). ROW is the outcome's number or its order id. These list what may need it:\n" +
 			"  closeloop audit list --state needs_a_person\n" +
 			"  closeloop audit list --state refused\n" +
-			"  closeloop audit list --state cannot_change",
+			"  closeloop audit list --state cannot_change\n" +
+			"  closeloop quarantine list",
 		Example: "  closeloop resolve retry 17 --note 'the conversion action was mended'", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -34,7 +35,7 @@ func resolveCommand(a *app) *cobra.Command {
 			"all of them were spam"),
 		decisionCommand(a, scheduler.ResolveGiveUp, "Close an outcome: nothing more is sent for it until a new tag changes it",
 			"agreed with the client"),
-		setClickCommand(a),
+		setClickCommand(a), quarantinedCommand(a),
 	)
 	return cmd
 }
