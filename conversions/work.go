@@ -152,6 +152,9 @@ type Plan struct {
 	Account AccountID
 	Spec    string
 	Next    time.Time
+	// Owed is when a run began that has not ended yet; zero if the last one
+	// did. Its process may have died with it: then another makes it.
+	Owed time.Time
 }
 
 // Filter selects rows for reports. The zero value selects all.

@@ -25,11 +25,16 @@ func (s *Scheduler) runAccount(ctx context.Context, a *account, byHand bool) (Re
 		return c.report, err
 	}
 	defer release()
-	err = c.run(held)
+	return s.runHeld(ctx, held, c)
+}
+
+// runHeld is a run under the account's lease; held ends with it, or with ctx.
+func (*Scheduler) runHeld(ctx, held context.Context, c *cycle) (Report, error) {
+	err := c.run(held)
 	c.finish(context.WithoutCancel(ctx))
 	if errors.Is(err, context.Canceled) {
 		if ctx.Err() == nil {
-			return c.report, fmt.Errorf("run account %s: %w", a.id, conversions.ErrLeaseLost)
+			return c.report, fmt.Errorf("run account %s: %w", c.a.id, conversions.ErrLeaseLost)
 		}
 		err = nil // a shutdown between two batches
 	}

@@ -193,19 +193,25 @@ func tryAgain(a conversions.Answer) bool {
 	}
 }
 
-// resendLook is how often the store is asked for what to do out of turn without
-// a notice: another process may have left it there.
-const resendLook = time.Minute
+const (
+	// turnLook is how often the store is asked for what to do out of turn
+	// without a notice: another process may have left it there. A dead one's
+	// accounts are taken over within a minute: its leases end 45 s after it.
+	turnLook = 10 * time.Second
+	// sendGap is the least time between two runs out of turn.
+	sendGap = time.Minute
+)
 
 // retryLoop does for an account what cannot wait for its schedule: it sends an
-// unanswered batch again, repeats a failed call, and asks for statuses.
+// unanswered batch again, repeats a failed call, makes the run that a dead
+// process owes, and asks for statuses.
 func (s *Scheduler) retryLoop(ctx context.Context, a *account) {
 	var tried time.Time
 	for ctx.Err() == nil {
 		err := s.recovered(func() error { return s.outOfTurn(ctx, a, &tried) })
 		if err != nil {
 			s.logFailure(ctx, a, "work out of turn", err)
-			_ = pause(ctx, resendLook) // ctx is asked above
+			_ = pause(ctx, sendGap) // ctx is asked above
 		}
 	}
 }
@@ -213,11 +219,14 @@ func (s *Scheduler) retryLoop(ctx context.Context, a *account) {
 // outOfTurn waits until there is something to do for the account, or to look
 // again, and does it. tried is when it last sent.
 func (s *Scheduler) outOfTurn(ctx context.Context, a *account, tried *time.Time) error {
+	if err := s.runOwed(ctx, a); err != nil {
+		return err
+	}
 	send, err := s.nextTry(ctx, a)
 	if err != nil {
 		return err
 	}
-	if again := tried.Add(resendLook); !send.IsZero() && send.Before(again) {
+	if again := tried.Add(sendGap); !send.IsZero() && send.Before(again) {
 		send = again // a paused account is not run in circles
 	}
 	poll, err := s.nextPoll(ctx, a)
@@ -244,7 +253,7 @@ func (s *Scheduler) outOfTurn(ctx context.Context, a *account, tried *time.Time)
 // due waits for the earlier of two times, which may be zero for never, and
 // reports whether it came before anything else did.
 func (s *Scheduler) due(ctx context.Context, a *account, send, poll time.Time) bool {
-	wait := resendLook
+	wait := turnLook
 	for _, at := range []time.Time{send, poll} {
 		if !at.IsZero() {
 			wait = min(wait, at.Sub(s.cfg.Now()))
@@ -258,7 +267,7 @@ func (s *Scheduler) due(ctx context.Context, a *account, send, poll time.Time) b
 	case <-a.retry:
 		return false // plans have changed
 	case <-timer.C:
-		return wait < resendLook
+		return wait < turnLook
 	}
 }
 

@@ -234,7 +234,7 @@ func (s *Scheduler) recovered(f func() error) error {
 // fire runs the account if its stored time has come and this process is the
 // one to advance it.
 func (s *Scheduler) fire(ctx context.Context, a *account) {
-	won, err := s.advance(ctx, a)
+	plan, won, err := s.advance(ctx, a)
 	if err != nil {
 		s.logFailure(ctx, a, "advance schedule", err)
 		return
@@ -243,8 +243,10 @@ func (s *Scheduler) fire(ctx context.Context, a *account) {
 		return
 	}
 	err = s.recovered(func() error {
-		_, err := s.runAccount(ctx, a, false)
-		return err
+		if _, err := s.runAccount(ctx, a, false); err != nil {
+			return err
+		}
+		return s.paid(ctx, a, plan)
 	})
 	if err != nil {
 		s.logFailure(ctx, a, "run", err)
@@ -252,22 +254,26 @@ func (s *Scheduler) fire(ctx context.Context, a *account) {
 }
 
 // advance moves the stored next run past now and reports whether this process
-// did so for a run that is due. A changed expression starts anew.
-func (s *Scheduler) advance(ctx context.Context, a *account) (bool, error) {
+// did so for a run that is due; until that has ended the plan owes it. A changed
+// expression starts anew.
+func (s *Scheduler) advance(ctx context.Context, a *account) (conversions.Plan, bool, error) {
 	plan, err := s.cfg.Store.Plan(ctx, a.id)
 	if err != nil {
-		return false, fmt.Errorf("read schedule: %w", err)
+		return plan, false, fmt.Errorf("read schedule: %w", err)
 	}
 	now := s.cfg.Now()
-	next := conversions.Plan{Account: a.id, Spec: a.Schedule.Spec(), Next: a.Schedule.Next(now).UTC()}
+	next := conversions.Plan{Account: a.id, Spec: a.Schedule.Spec(), Next: a.Schedule.Next(now).UTC(), Owed: plan.Owed}
 	if plan.Spec == next.Spec && plan.Next.After(now) {
-		return false, nil
+		return plan, false, nil
+	}
+	if plan.Spec == next.Spec {
+		next.Owed = now.UTC().Truncate(time.Microsecond)
 	}
 	won, err := s.cfg.Store.Advance(ctx, plan, next)
 	if err != nil {
-		return false, fmt.Errorf("advance schedule: %w", err)
+		return plan, false, fmt.Errorf("advance schedule: %w", err)
 	}
-	return won && plan.Spec == next.Spec, nil
+	return next, won && plan.Spec == next.Spec, nil
 }
 
 func (s *Scheduler) logFailure(ctx context.Context, a *account, doing string, err error) {

@@ -110,6 +110,42 @@ func TestServiceTwoProcessesOneRun(t *testing.T) {
 	})
 }
 
+// A process dies in the middle of a run: another makes that run as soon as the
+// dead one's lease is over, within a minute, and once.
+func TestServiceTakesOverTheRunOfADeadProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, began := &memory{}, time.Now()
+		one, two := bubble(t, m, "0 */2 * * *", upload(finished)), bubble(t, m, "0 */2 * * *", upload(finished))
+		two.Holder = "two"
+		m.plan = conversions.Plan{
+			Account: acme, Spec: one.Accounts[0].Schedule.Spec(), Next: began.Add(2 * time.Hour), Owed: began.Add(-time.Second),
+		}
+		m.lease = conversions.Lease{Account: acme, Holder: "dead", Token: 7, Until: began.Add(conversions.LeaseTTL)}
+		m.token = 7
+		serve(t, time.Hour, scheduler.New(one), scheduler.New(two))
+		diff(t, "runs", m.runsAt(began), []string{"50s"})
+		if !m.plan.Owed.IsZero() {
+			t.Errorf("the plan still owes the run of %v", m.plan.Owed)
+		}
+	})
+}
+
+// A run that lasts long is not made a second time by a process beside it.
+func TestServiceLeavesALivingProcessItsRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, began := &memory{}, time.Now()
+		m.onRun = func() { time.Sleep(5 * time.Minute) }
+		one, two := bubble(t, m, "0 * * * *", upload(finished)), bubble(t, m, "0 * * * *", upload(finished))
+		two.Holder = "two"
+		serve(t, 70*time.Minute, scheduler.New(one), scheduler.New(two))
+		if runs := m.runsAt(began); len(runs) != 1 {
+			t.Errorf("runs at %v, want one", runs)
+		}
+	})
+}
+
 // What became of a row is asked for out of turn, and nothing is sent then.
 func TestServiceAsksForStatuses(t *testing.T) {
 	t.Parallel()
@@ -173,7 +209,8 @@ func TestServiceDoesNotOverlap(t *testing.T) {
 	})
 }
 
-// A panic ends its run and nothing else, whatever began the run.
+// A panic ends its run and nothing else, whatever began the run; a run that a
+// tick owes is made again.
 func TestServiceOutlivesPanics(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -181,10 +218,10 @@ func TestServiceOutlivesPanics(t *testing.T) {
 		setup func(m *memory, cfg scheduler.Config)
 		want  []string
 	}{
-		{"at a tick", func(*memory, scheduler.Config) {}, []string{"20m0s", "40m0s", "1h0m0s"}},
+		{"at a tick", func(*memory, scheduler.Config) {}, []string{"20m0s", "20m20s", "40m0s", "1h0m0s"}},
 		{"at start", func(m *memory, cfg scheduler.Config) {
 			m.plan = conversions.Plan{Account: acme, Spec: cfg.Accounts[0].Schedule.Spec(), Next: time.Now().Add(-day)}
-		}, []string{"0s", "20m0s", "40m0s", "1h0m0s"}},
+		}, []string{"0s", "20s", "20m0s", "40m0s", "1h0m0s"}},
 		{"at a resend", func(m *memory, _ scheduler.Config) {
 			m.queue(1)
 			m.batches = []conversions.Batch{{ID: "b", SentAt: time.Now(), Attempts: 1, Target: rules().Target}}

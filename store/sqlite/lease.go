@@ -85,15 +85,15 @@ func (s *Store) guarded(ctx context.Context, l conversions.Lease, f func(context
 // Plan implements store.Leases.
 func (s *Store) Plan(ctx context.Context, a conversions.AccountID) (conversions.Plan, error) {
 	p := conversions.Plan{Account: a}
-	var next int64
-	err := s.reads.QueryRowContext(ctx, `SELECT spec, next FROM plan WHERE account = ?`, string(a)).Scan(&p.Spec, &next)
+	var next, owed int64
+	err := s.reads.QueryRowContext(ctx, `SELECT spec, next, owed FROM plan WHERE account = ?`, string(a)).Scan(&p.Spec, &next, &owed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return conversions.Plan{}, nil
 	}
 	if err != nil {
 		return conversions.Plan{}, fmt.Errorf("read plan of %s: %w", a, err)
 	}
-	p.Next = fromMicros(next)
+	p.Next, p.Owed = fromMicros(next), fromMicros(owed)
 	return p, nil
 }
 
@@ -102,12 +102,12 @@ func (s *Store) Advance(ctx context.Context, old, next conversions.Plan) (bool, 
 	var n int
 	err := s.writes.do(ctx, func(ctx context.Context, t tx) (err error) {
 		if old == (conversions.Plan{}) {
-			n, err = t.changed(ctx, `INSERT INTO plan (account, spec, next) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-				string(next.Account), next.Spec, micros(next.Next))
+			n, err = t.changed(ctx, `INSERT INTO plan (account, spec, next, owed) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+				string(next.Account), next.Spec, micros(next.Next), micros(next.Owed))
 			return err
 		}
-		n, err = t.changed(ctx, `UPDATE plan SET spec = ?, next = ? WHERE account = ? AND spec = ? AND next = ?`,
-			next.Spec, micros(next.Next), string(next.Account), old.Spec, micros(old.Next))
+		n, err = t.changed(ctx, `UPDATE plan SET spec = ?, next = ?, owed = ? WHERE account = ? AND spec = ? AND next = ? AND owed = ?`,
+			next.Spec, micros(next.Next), micros(next.Owed), string(next.Account), old.Spec, micros(old.Next), micros(old.Owed))
 		return err
 	})
 	if err != nil {

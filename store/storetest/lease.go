@@ -129,6 +129,12 @@ func planAdvances(w *world) {
 	for i := range 5 {
 		plans = append(plans, conversions.Plan{Account: account, Spec: fmt.Sprintf("%d * * * *", i), Next: w.now.Add(time.Duration(i) * time.Hour)})
 	}
+	// A run that is owed is part of the plan: who takes it over, does alone.
+	for _, owed := range []time.Time{w.now, w.now.Add(time.Minute), {}} {
+		plan := plans[len(plans)-1]
+		plan.Owed = owed
+		plans = append(plans, plan)
+	}
 	other := w.open()
 	for i := range plans[1:] {
 		var wins atomic.Int32

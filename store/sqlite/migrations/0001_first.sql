@@ -109,7 +109,8 @@ CREATE TABLE lease (
 CREATE TABLE plan (
   account TEXT PRIMARY KEY,
   spec    TEXT NOT NULL,
-  next    INTEGER NOT NULL
+  next    INTEGER NOT NULL,
+  owed    INTEGER NOT NULL -- when a run began that has not ended
 ) STRICT, WITHOUT ROWID;
 
 -- What Google said last of an account's conversion actions.
