@@ -130,13 +130,19 @@ func (e *apiError) body(requestID string) errorBody {
 	return errorBody{errorStatus{Code: e.code, Message: e.message, Status: e.status, Details: details}}
 }
 
+const askedText = "The sandbox was asked for this error."
+
 // apiRefusal is the error of FaultError.
 func (f *Fault) apiRefusal() *apiError {
 	code := cmp.Or(f.Status, http.StatusBadRequest)
-	return &apiError{
-		code: code, status: statusWord(code), message: "The sandbox was asked for this error.",
+	e := &apiError{
+		code: code, status: statusWord(code), message: askedText,
 		reason: f.Reason, domain: ingestDomain, retry: time.Duration(f.RetryDelay),
 	}
+	if f.Field != "" {
+		e.reason, e.violations = e.status, []violation{{f.Field, askedText, f.Reason}}
+	}
+	return e
 }
 
 // statusWord is the canonical code of an HTTP status (google/rpc/code.proto), "" for one that Google's APIs do not answer.

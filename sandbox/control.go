@@ -23,6 +23,7 @@ const maxControl = 4 << 20
 //	GET    /faults       the faults that wait
 //	POST   /faults       one Fault or a list of them, added to the queue
 //	DELETE /faults       forget them
+//	POST   /rejections   one Rejection or a list of them, which hold until they are lifted
 //	POST   /clicks       one Click or a list of them, made known
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -33,6 +34,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, list(s.Requests())) })
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, list(s.Faults())) })
 	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) { post(w, r, s.Fault) })
+	mux.HandleFunc("POST /rejections", func(w http.ResponseWriter, r *http.Request) { post(w, r, s.Reject) })
 	mux.HandleFunc("POST /clicks", func(w http.ResponseWriter, r *http.Request) { post(w, r, s.AddClick) })
 	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.ClearFaults()

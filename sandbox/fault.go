@@ -3,7 +3,6 @@ package sandbox
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -88,6 +87,8 @@ type Fault struct {
 	// status of a FaultError; 0 is 400.
 	Reason string `json:"reason"`
 	Status int    `json:"status"`
+	// Field makes Reason that of a violation of this field, "destinations[0]"; "" makes it that of the whole request.
+	Field string `json:"field"`
 	// Processing is how much longer the processing of a request takes; it goes with any kind.
 	Processing Duration `json:"processing"`
 	// NoIndex leaves every index out of the field paths of partial_failure_error; from the Data Manager API, the field
@@ -217,9 +218,4 @@ func (f *Fault) refusal() error {
 func (f *Fault) befalls(index int) bool {
 	rowFault := f.Kind == FaultRowInternal || f.Kind == FaultRowError
 	return rowFault && (len(f.Rows) == 0 || slices.Contains(f.Rows, index))
-}
-
-// processing says whether a row fault of the Data Manager API shows only when the rows are processed.
-func (f *Fault) processing() bool {
-	return f.Kind == FaultRowInternal || strings.HasPrefix(f.Reason, "PROCESSING_ERROR_")
 }

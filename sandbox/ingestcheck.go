@@ -23,6 +23,7 @@ type inspection struct {
 	req        *ingestRequest
 	targets    []target
 	references map[string]bool
+	rejected   map[string]string // reasons by transaction id
 	violations []violation
 	denied     bool // an account is out of reach
 }
@@ -37,7 +38,7 @@ func (in *inspection) missing(path string) {
 
 // checkIngest checks everything Google checks before it takes a request, and finds the destinations.
 func (c *webCall) checkIngest(req *ingestRequest) ([]target, error) {
-	in := &inspection{call: c, req: req, references: map[string]bool{}}
+	in := &inspection{call: c, req: req, references: map[string]bool{}, rejected: c.server.rejections()}
 	in.checkLists()
 	in.checkDestinations()
 	if in.denied {
@@ -180,8 +181,11 @@ var digits = regexp.MustCompile(`^\d+$`)
 func (in *inspection) checkEvent(i int) {
 	e, unproven := &in.req.Events[i], &in.call.server.cfg.Unproven
 	row := &eventCheck{inspection: in, index: i}
-	if f := &in.call.fault; f.befalls(i) && !f.processing() {
-		row.fail("", f.Reason, "The sandbox was asked for this error.")
+	if f := &in.call.fault; f.befalls(i) && f.Kind == FaultRowError && !awaitsProcessing(f.Reason) {
+		row.fail("", f.Reason, askedText)
+	}
+	if reason := in.rejected[e.TransactionID]; reason != "" && !awaitsProcessing(reason) {
+		row.fail("", reason, askedText)
 	}
 	row.checkRequired(e)
 	row.checkTime(e)

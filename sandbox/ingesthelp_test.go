@@ -32,9 +32,6 @@ func event(id string, change ...func(object)) object {
 // with sets a field of an event.
 func with(name string, value any) func(object) { return func(o object) { o[name] = value } }
 
-// without takes a field away.
-func without(name string) func(object) { return func(o object) { delete(o, name) } }
-
 func destinationOf(reference, customer, action string) object {
 	return object{
 		"reference": reference, "productDestinationId": action,
@@ -50,7 +47,6 @@ func ingestion(events ...object) object {
 // answer is what the Data Manager API answered.
 type answer struct {
 	status int
-	header http.Header
 	raw    []byte
 	body   struct {
 		RequestID string `json:"requestId"`
@@ -98,15 +94,22 @@ func (r *rig) dataManager(t *testing.T, token, method, path string, body []byte)
 	if err != nil {
 		return answer{}, err
 	}
+	return read(t, resp), nil
+}
+
+// read reads an answer and closes it.
+func read(t *testing.T, resp *http.Response) answer {
+	t.Helper()
 	defer resp.Body.Close()
-	a := answer{status: resp.StatusCode, header: resp.Header}
+	a := answer{status: resp.StatusCode}
+	var err error
 	if a.raw, err = io.ReadAll(resp.Body); err != nil {
 		t.Fatalf("read answer: %v", err)
 	}
 	if err := json.Unmarshal(a.raw, &a.body); err != nil {
 		t.Fatalf("answer %s: %v", a.raw, err)
 	}
-	return a, nil
+	return a
 }
 
 // ingest sends a request with a good token; the answer may be a refusal.

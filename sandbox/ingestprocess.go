@@ -42,6 +42,11 @@ func (s *Server) process(b *batch) {
 		}
 	}
 	b.done, b.req = true, nil
+	s.processed = append(s.processed, b.id)
+	if len(s.processed) > keptRequests {
+		delete(s.batches, s.processed[0])
+		s.processed = s.processed[1:]
+	}
 }
 
 func (e *eventSent) aimsAt(t *target) bool {
@@ -62,8 +67,8 @@ type processing struct {
 
 // run takes the event, or gives the reason why not.
 func (p *processing) run(index int) string {
-	if f := &p.batch.fault; f.befalls(index) {
-		return cmp.Or(f.Reason, reasonInternal)
+	if reason := p.forced(index); reason != "" {
+		return reason
 	}
 	p.keys()
 	if i, taken := p.server.book.orders[p.order]; taken {
@@ -76,6 +81,20 @@ func (p *processing) run(index int) string {
 	}
 	if !p.dropped() {
 		p.server.book.add(p.order, p.click, p.conversion())
+	}
+	return ""
+}
+
+// forced is the reason the sandbox was asked for, "" for none.
+func (p *processing) forced(index int) string {
+	switch f := &p.batch.fault; {
+	case f.befalls(index) && f.Kind == FaultRowInternal:
+		return reasonInternal
+	case f.befalls(index) && awaitsProcessing(f.Reason):
+		return f.Reason
+	}
+	if reason := p.server.rejected[p.event.TransactionID]; awaitsProcessing(reason) {
+		return reason
 	}
 	return ""
 }

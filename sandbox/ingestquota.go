@@ -29,14 +29,21 @@ type window struct {
 // pace is what one kind of call has used of its limits.
 type pace struct{ minute, day window }
 
+// paceKey is whose pace it is: that of a kind of call in a project.
+type paceKey struct {
+	place   FaultPlace
+	project string
+}
+
 // spendRequest counts one request of a kind against the limits of the project. A refused one does not count.
-func (s *Server) spendRequest(place FaultPlace) error {
+func (s *Server) spendRequest(place FaultPlace, project string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.paces[place] == nil {
-		s.paces[place] = new(pace)
+	key := paceKey{place, project}
+	if s.paces[key] == nil {
+		s.paces[key] = new(pace)
 	}
-	p, now := s.paces[place], s.cfg.Now().UTC()
+	p, now := s.paces[key], s.cfg.Now().UTC()
 	for _, l := range []struct {
 		w      *window
 		period quotaPeriod

@@ -20,17 +20,17 @@ type eventConsent struct {
 }
 
 type destination struct {
-	LinkedAccount        *productAccount `json:"linkedAccount"`
-	LoginAccount         *productAccount `json:"loginAccount"`
-	OperatingAccount     *productAccount `json:"operatingAccount"`
-	ProductDestinationID string          `json:"productDestinationId"`
-	Reference            string          `json:"reference"`
+	LinkedAccount        *productAccount `json:"linkedAccount,omitempty"`
+	LoginAccount         *productAccount `json:"loginAccount,omitempty"`
+	OperatingAccount     *productAccount `json:"operatingAccount,omitempty"`
+	ProductDestinationID string          `json:"productDestinationId,omitempty"`
+	Reference            string          `json:"reference,omitempty"`
 }
 
 type productAccount struct {
-	AccountID   string          `json:"accountId"`
-	AccountType accountTypeWord `json:"accountType"`
-	Product     productWord     `json:"product"`
+	AccountID   string          `json:"accountId,omitempty"`
+	AccountType accountTypeWord `json:"accountType,omitempty"`
+	Product     productWord     `json:"product,omitempty"`
 }
 
 type encryptionInfo struct {

@@ -43,9 +43,11 @@ type Server struct {
 	requests   []Request
 	calls      int64
 	operations dailyCount
-	paces      map[FaultPlace]*pace
+	paces      map[paceKey]*pace
 	batches    map[string]*batch // by request id
 	waiting    []*batch          // by the time they are due
+	processed  []string          // request ids, oldest first
+	rejected   map[string]string // reasons by transaction id; replaced, never changed
 }
 
 // Start listens on both addresses and serves until [Server.Close]. ctx covers the start only. Errors: [ErrConfig],
@@ -78,8 +80,9 @@ func newServer(cfg Config) *Server {
 		book:      newBook(),
 		tokens:    map[string]grant{},
 		accounts:  map[string]serviceAccount{},
-		paces:     map[FaultPlace]*pace{},
+		paces:     map[paceKey]*pace{},
 		batches:   map[string]*batch{},
+		rejected:  map[string]string{},
 	}
 	for i := range cfg.Customers {
 		c := cfg.Customers[i]
@@ -171,6 +174,8 @@ type Request struct {
 	// destination, of a look at a status the operating account of that request.
 	Customer      string `json:"customer"`
 	LoginCustomer string `json:"login_customer"`
+	// QuotaProject is the x-goog-user-project header of a Data Manager call.
+	QuotaProject string `json:"quota_project,omitempty"`
 	// Rows is the number of conversions, adjustments or events sent.
 	Rows         int  `json:"rows"`
 	ValidateOnly bool `json:"validate_only"`

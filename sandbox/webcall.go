@@ -43,10 +43,11 @@ func (c *webCall) serve(w http.ResponseWriter, r *http.Request, prepare func() e
 }
 
 func (c *webCall) attempt(r *http.Request, prepare func() error, work func() (any, error)) (any, error) {
+	c.record.QuotaProject = r.Header.Get("X-Goog-User-Project")
 	if err := c.checkToken(r.Header.Get("Authorization")); err != nil {
 		return nil, err
 	}
-	if err := c.server.spendRequest(c.place); err != nil {
+	if err := c.server.spendRequest(c.place, c.record.QuotaProject); err != nil {
 		return nil, err
 	}
 	unprepared := prepare()
