@@ -35,7 +35,8 @@ func checkCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check", Short: "List every mistake in the configuration, each with how to mend it",
 		Long: "Check reads the configuration as serve does. With --online it also asks Google, with each\n" +
-			"account's credentials, whether customer, currency, time zone and conversion actions fit.",
+			"account's credentials, whether customer, currency, time zone and conversion actions fit; an\n" +
+			"account with api: data_manager has a made-up event checked, which Google does not keep.",
 		Example: "  closeloop config check --config closeloop.yaml --online", Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.loadConfig()

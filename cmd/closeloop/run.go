@@ -123,6 +123,13 @@ func operations(r scheduler.Report) string {
 		r.Operations[conversions.OpRestate], r.Operations[conversions.OpRetract])
 }
 
+func plural(n int, one string) string {
+	if n == 1 {
+		return one
+	}
+	return one + "s"
+}
+
 func printReport(w io.Writer, r scheduler.Report) {
 	head := fmt.Sprintf("account %s (%s)", r.Account, r.Mode)
 	switch {
@@ -134,6 +141,12 @@ func printReport(w io.Writer, r scheduler.Report) {
 	fmt.Fprintf(w, "%s\n  requests %d, rows %d%s, leads decided %d\n", head, r.Batches, r.Rows, operations(r), r.Folded)
 	for _, k := range slices.Sorted(maps.Keys(r.Answers)) {
 		fmt.Fprintf(w, "  %-14s %d\n", k, r.Answers[k])
+	}
+	if r.Polls > 0 {
+		fmt.Fprintf(w, "  asked what became of %d %s under processing\n", r.Polls, plural(r.Polls, "request"))
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Processed)) {
+		fmt.Fprintf(w, "  then %-9s %d\n", k, r.Processed[k])
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Codes)) {
 		fmt.Fprintf(w, "    %-60s %d\n", k, r.Codes[k])

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +19,10 @@ func sandboxCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Run the stand-in for Google's servers alone, to try a configuration",
-		Long: "Sandbox answers as Google's upload service and token endpoint do, on this machine only. It\n" +
+		Long: "Sandbox answers as Google's two upload APIs and token endpoint do, on this machine only. It\n" +
 			"knows the accounts and conversion actions of the configuration, takes any credentials, and\n" +
-			"counts every well-formed click id. What it took is at GET /conversions, requests at\n" +
+			"counts every well-formed click id. What came through the Data Manager API it processes half\n" +
+			"an hour later, as Google does. What it took is at GET /conversions, requests at\n" +
 			"GET /requests, and POST /faults makes it fail: {\"kind\":\"unavailable\",\"after_work\":true}.",
 		Example: "  closeloop sandbox --config closeloop.yaml",
 		Args:    args(cobra.NoArgs),
@@ -33,7 +35,7 @@ func sandboxCommand(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&grpc, "grpc", "127.0.0.1:9091", "loopback address of the Google Ads API")
-	cmd.Flags().StringVar(&http, "http", "127.0.0.1:9092", "loopback address of the token endpoint and of the control endpoint")
+	cmd.Flags().StringVar(&http, "http", "127.0.0.1:9092", "loopback address of the Data Manager API, the token endpoint and the control endpoint")
 	return cmd
 }
 
@@ -98,9 +100,13 @@ func (a *app) sandbox(ctx context.Context, grpc, http string, customers []sandbo
 	}
 	defer func() { _ = s.Close() }()
 	fmt.Fprintf(a.stdout, "The sandbox is running. In each account of the configuration set:\n"+
-		"  endpoint: %s\n  plaintext: true\n  credentials: {token_url: %s, ...}\n", s.GRPCAddr(), s.TokenURL())
+		"  endpoint: %s\n  data_manager_endpoint: %s\n  plaintext: true\n  credentials: {token_url: %s, ...}\n",
+		s.GRPCAddr(), hostOf(s.DataManagerURL()), s.TokenURL())
 	fmt.Fprintf(a.stdout, "What it holds: curl %s/conversions\n", s.URL())
 	logger.InfoContext(ctx, "sandbox_listening", slog.String("grpc", s.GRPCAddr()), slog.String("http", s.URL()))
 	<-ctx.Done()
 	return nil
 }
+
+// hostOf is the address in a URL of the sandbox, as a configuration names it.
+func hostOf(url string) string { return strings.TrimPrefix(url, "http://") }

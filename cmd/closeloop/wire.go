@@ -17,8 +17,6 @@ import (
 	"closeloop/cmd/closeloop/config"
 	"closeloop/conversions"
 	"closeloop/gclid"
-	"closeloop/googleads"
-	"closeloop/googleauth"
 	"closeloop/scheduler"
 	"closeloop/store"
 	"closeloop/store/sqlite"
@@ -139,71 +137,17 @@ func newSource(s config.Source) (webhook.Source, error) {
 	}
 }
 
-// dial makes an account's connection: the place where a new API is wired.
-func dial(acc config.Account) (*googleads.Client, error) {
-	if acc.API != conversions.APIGoogleAds {
-		return nil, &hinted{
-			err: fmt.Errorf("account %s: this version does not send through the Data Manager API yet", acc.Name), code: exitConfig,
-			hint: "write api: google_ads, if the customer may use the Google Ads API for uploads",
-		}
-	}
-	c := acc.Credentials
-	credentials := googleauth.Credentials{TokenURL: c.TokenURL}
-	switch c.Method {
-	case config.RefreshToken:
-		credentials.ClientID, credentials.ClientSecret = c.ClientID, c.ClientSecret.Reveal()
-		credentials.RefreshToken = c.RefreshToken.Reveal()
-	case config.ServiceAccount:
-		credentials.KeyFile, credentials.ImpersonatedEmail = c.KeyFile, c.Impersonate
-	case config.ApplicationDefault:
-		credentials.ApplicationDefault = true
-	}
-	tokens, err := googleauth.OpenTokens(credentials, googleauth.ScopeGoogleAds)
-	if err != nil {
-		return nil, fmt.Errorf("account %s: %w", acc.Name, err)
-	}
-	client, err := googleads.Dial(googleads.Config{
-		Endpoint: acc.Endpoint, Plaintext: acc.Plaintext, LoginCustomerID: acc.LoginCustomer,
-		DeveloperToken: c.DeveloperToken.Reveal(), UserAgent: "closeloop/" + version,
-	}, tokens)
-	if err != nil {
-		return nil, fmt.Errorf("account %s: %w", acc.Name, err)
-	}
-	return client, nil
-}
-
 // engine is the scheduler with the connections it uses.
 type engine struct {
 	*scheduler.Scheduler
 	store   store.Store
 	logger  *slog.Logger
-	clients []*googleads.Client
-}
-
-// destination is the connection as the scheduler uses it.
-type destination struct{ *googleads.Client }
-
-var (
-	_ scheduler.Destination = destination{}
-	_ scheduler.Inspector   = destination{}
-)
-
-// LookBacks implements scheduler.Inspector.
-func (d destination) LookBacks(ctx context.Context, customer string) (map[string]time.Duration, error) {
-	seen, err := d.Inspect(ctx, customer)
-	if err != nil {
-		return nil, fmt.Errorf("ask for conversion actions: %w", err)
-	}
-	lookBacks := map[string]time.Duration{}
-	for _, action := range seen.Actions {
-		lookBacks[action.ID] = action.LookBack
-	}
-	return lookBacks, nil
+	clients []connections
 }
 
 func (e *engine) close() {
 	for _, c := range e.clients {
-		_ = c.Close() // nothing is under way any more
+		c.close()
 	}
 }
 
@@ -211,21 +155,21 @@ func (e *engine) close() {
 func (a *app) newEngine(cfg *config.Config, s store.Store, logger *slog.Logger) (*engine, error) {
 	e := &engine{store: s, logger: logger}
 	var accounts []scheduler.Account
+	dialer := newDialer(cfg.Replicas)
 	for _, acc := range cfg.Accounts {
 		schedule, err := scheduler.ParseSchedule(acc.Schedule, acc.Zone)
 		if err != nil {
 			e.close()
 			return nil, fmt.Errorf("account %s: %w", acc.Name, err)
 		}
-		client, err := dial(acc)
+		clients, err := dialer.dial(acc)
 		if err != nil {
 			e.close()
 			return nil, err
 		}
-		e.clients = append(e.clients, client)
+		e.clients = append(e.clients, clients)
 		accounts = append(accounts, scheduler.Account{
-			Rules: acc.Rules(), Zone: acc.Zone, Schedule: schedule,
-			Destinations: map[conversions.API]scheduler.Destination{conversions.APIGoogleAds: destination{client}},
+			Rules: acc.Rules(), Zone: acc.Zone, Schedule: schedule, Destinations: clients.destinations(),
 		})
 	}
 	e.Scheduler = scheduler.New(scheduler.Config{

@@ -9,15 +9,15 @@ import (
 // endpoints checks where the two APIs are, and that the one the account
 // uploads through is not reached unencrypted but on this machine.
 func (c *checker) endpoints(path string, a Account) {
-	if !c.endpoint(path+".endpoint", a.Endpoint, a) || !c.endpoint(path+".data_manager_endpoint", a.DataManagerEndpoint, a) {
-		return
-	}
-	if !a.Plaintext {
-		return
-	}
 	uploads, setting := a.Endpoint, "endpoint"
 	if a.API == conversions.APIDataManager {
 		uploads, setting = a.DataManagerEndpoint, "data_manager_endpoint"
+	}
+	if uploads != "" && local(uploads) && a.Mode == conversions.ModeLive {
+		c.warn(path+"."+setting, "conversions go to this machine and not to Google", "delete the line to upload to Google")
+	}
+	if !c.endpoint(path+".endpoint", a.Endpoint) || !c.endpoint(path+".data_manager_endpoint", a.DataManagerEndpoint) || !a.Plaintext {
+		return
 	}
 	at := path + ".plaintext"
 	switch {
@@ -29,16 +29,13 @@ func (c *checker) endpoints(path string, a Account) {
 }
 
 // endpoint checks one of them; ok is false when it is no address.
-func (c *checker) endpoint(at, address string, a Account) (ok bool) {
+func (c *checker) endpoint(at, address string) (ok bool) {
 	if address == "" {
 		return true
 	}
 	if _, fault := hostPort(address, false); fault != nil {
 		c.refuse(at, address, fault.what, fault.hint)
 		return false
-	}
-	if local(address) && a.Mode == conversions.ModeLive {
-		c.warn(at, "conversions go to this machine and not to Google", "delete the line to upload to Google")
 	}
 	return true
 }
