@@ -18,11 +18,11 @@ import (
 
 func accountCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "account", Short: "List accounts, pause and resume sending",
+		Use: "account", Short: "List accounts, pause and resume sending, move to the other API",
 		Example: "  closeloop account list", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(accountListCommand(a), pauseCommand(a), resumeCommand(a))
+	cmd.AddCommand(accountListCommand(a), pauseCommand(a), resumeCommand(a), migrateAccountCommand(a))
 	return cmd
 }
 
