@@ -13,9 +13,9 @@ import (
 
 // errorCount is how many records failed for one reason, and from v1.9 on which (ErrorCount, Data Manager API v1).
 type errorCount struct {
-	Count   integer    `json:"recordCount"`
-	Reason  string     `json:"reason"`
-	Indices *[]integer `json:"recordIndices"`
+	Count   integer `json:"recordCount"`
+	Reason  string  `json:"reason"`
+	Indices indices `json:"recordIndices"`
 }
 
 // integer is a number as Google writes it: in quotes or not. What is no number, or out of any range, is -1.
@@ -31,7 +31,18 @@ func (n *integer) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-var _ json.Unmarshaler = (*integer)(nil)
+// indices are the places of records; nil when none were given. What is no list is one place that cannot be.
+type indices []integer
+
+// UnmarshalJSON never fails.
+func (x *indices) UnmarshalJSON(text []byte) error {
+	var list []integer
+	if json.Unmarshal(text, &list) != nil {
+		list = indices{-1}
+	}
+	*x = list
+	return nil
+}
 
 func (e errorCount) answer() conversions.Answer {
 	reason := e.Reason
@@ -130,11 +141,11 @@ func (g group) locatedBy(number numbering) (map[int]conversions.Answer, bool) {
 		if e.Indices == nil {
 			continue
 		}
-		if len(*e.Indices) != int(e.Count) {
+		if len(e.Indices) != int(e.Count) {
 			return nil, false
 		}
 		seen := map[int]bool{}
-		for _, index := range *e.Indices {
+		for _, index := range e.Indices {
 			row := number(g, int(index))
 			if row < 0 || seen[row] {
 				return nil, false

@@ -1,6 +1,11 @@
 package datamanager
 
-import "closeloop/conversions"
+import (
+	"context"
+	"time"
+
+	"closeloop/conversions"
+)
 
 // Build shows the body of a batch's request to tests and the benchmark.
 func (c *Client) Build(b conversions.Batch, validateOnly bool) ([]byte, error) {
@@ -15,4 +20,9 @@ func ReadStatus(items []conversions.Item, body []byte) ([]conversions.Answer, er
 // ReadRefusal shows the reading of a refused upload to the fuzz test.
 func ReadRefusal(b conversions.Batch, status int, body []byte) conversions.Reply {
 	return refusal(&b, response{status: status, body: body, sent: true})
+}
+
+// Take asks for the right to one ingest call of the usual patience.
+func (l *Limiter) Take(ctx context.Context) (time.Duration, bool) {
+	return l.ingest.take(ctx, conversions.CallTimeout/3)
 }

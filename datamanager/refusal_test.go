@@ -52,6 +52,8 @@ func TestRefusalNamesRows(t *testing.T) {
 	t.Parallel()
 	late := answer(conversions.Refused, "EVENT_TIME_INVALID")
 	unreadable := answer(conversions.Refused, "INVALID_FORMAT")
+	young := answer(conversions.Later, "CONVERSION_ACTION_TOO_RECENTLY_CREATED")
+	young.Wait = 6 * time.Hour
 	tests := []struct {
 		name, body string
 		want       []conversions.Answer
@@ -77,8 +79,7 @@ func TestRefusalNamesRows(t *testing.T) {
 			paused(conversions.ScopeAction, "INVALID_FORMAT"), aside(), paused(conversions.ScopeAction, "INVALID_FORMAT"), aside(),
 		}},
 		{"a young conversion action", invalid("destinations[0]", "CONVERSION_ACTION_TOO_RECENTLY_CREATED"), []conversions.Answer{
-			{Verdict: conversions.Later, Wait: 6 * time.Hour, Code: "ErrorReason.CONVERSION_ACTION_TOO_RECENTLY_CREATED"}, aside(),
-			{Verdict: conversions.Later, Wait: 6 * time.Hour, Code: "ErrorReason.CONVERSION_ACTION_TOO_RECENTLY_CREATED"}, aside(),
+			young, aside(), young, aside(),
 		}},
 	}
 	for _, tt := range tests {
