@@ -26,7 +26,7 @@ type Config struct {
 	// Sleep waits for d or until ctx ends, whose error it then returns. It serves slow faults.
 	// Nil waits in real time.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// GRPCAddr and HTTPAddr are the listening addresses; "" is 127.0.0.1:0. The host must be a loopback IP
+	// GRPCAddr is the listening address of the Google Ads API, HTTPAddr that of all else; "" is 127.0.0.1:0. The host must be a loopback IP
 	// address or localhost.
 	GRPCAddr, HTTPAddr string
 	// Customers are the Google Ads accounts that exist. Others are answered CUSTOMER_NOT_FOUND.

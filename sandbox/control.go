@@ -15,8 +15,8 @@ const maxControl = 4 << 20
 
 // routes are the Data Manager API, the token endpoint and, for people and demonstrations, the control endpoint:
 //
-//	POST   /v1/events:ingest           Data Manager API v1
-//	GET    /v1/requestStatus:retrieve  Data Manager API v1
+//	POST   /v1/events:ingest            Data Manager API v1
+//	GET    /v1/requestStatus:retrieve   Data Manager API v1
 //	POST   /token        OAuth 2.0
 //	GET    /conversions  what Google holds
 //	GET    /requests     the calls so far

@@ -37,7 +37,8 @@ const (
 	FaultLate FaultKind = "late"
 	// FaultSlow only takes Fault.Delay.
 	FaultSlow FaultKind = "slow"
-	// FaultShape only changes the shape of error answers: Fault.NoIndex, Fault.FailureVersion.
+	// FaultShape only changes the shape of error answers: Fault.NoIndex, Fault.FailureVersion; on a status of the Data
+	// Manager API it shows Fault.Reason ("REQUEST_STATUS_UNKNOWN") as the status of every destination.
 	FaultShape FaultKind = "shape"
 	// FaultInvalidGrant answers invalid_grant at the token endpoint, as for a refresh token that was revoked.
 	FaultInvalidGrant FaultKind = "invalid_grant"

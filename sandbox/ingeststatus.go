@@ -62,6 +62,9 @@ func (c *webCall) status(id string) (any, error) {
 	out := statusResponse{PerDestination: make([]destinationStatus, len(b.targets))}
 	for i := range b.targets {
 		out.PerDestination[i] = s.statusOfTarget(b, &b.targets[i])
+		if c.fault.Kind == FaultShape && c.fault.Reason != "" {
+			out.PerDestination[i].Status = c.fault.Reason
+		}
 	}
 	return out, nil
 }

@@ -1,9 +1,14 @@
 package sandbox_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -80,3 +85,60 @@ func BenchmarkUpload2000(b *testing.B) {
 }
 
 func benchID(i int) string { return fmt.Sprintf("CjwKCAjwBenchmarkClickNumber%060d", i) }
+
+// TestConcurrentIngest sends the same events from many callers at once, who look and upload between: each counts once.
+func TestConcurrentIngest(t *testing.T) {
+	t.Parallel()
+	r, clock := startTimed(t, func(c *sandbox.Config) { c.OAuth.TokenLifetime = testDay })
+	var senders sync.WaitGroup
+	for range 8 {
+		ads := r.authorized(t)
+		senders.Go(func() {
+			for i := range 10 {
+				one := event(fmt.Sprintf("number-%d", i), at(fmt.Sprintf("2026-11-22T10:00:%02dZ", i)))
+				two := event(fmt.Sprintf("number-%d", i+100), at(fmt.Sprintf("2026-11-22T10:01:%02dZ", i)))
+				r.look(t, r.take(t, one, two))
+				if _, err := r.upload.UploadClickConversions(ads, request(numbered(i))); err != nil {
+					t.Errorf("UploadClickConversions: %v", err)
+				}
+				clock.add(time.Minute)
+			}
+		})
+	}
+	senders.Wait()
+	clock.add(time.Hour)
+	if got := len(r.server.Conversions()); got != 20 {
+		t.Errorf("held %d conversions, want 20: %v", got, held(r))
+	}
+}
+
+// BenchmarkIngest2000 is one full request of new events, each with its own click.
+func BenchmarkIngest2000(b *testing.B) {
+	const n = 2000
+	cfg := testConfig()
+	cfg.DataManager = sandbox.DataManagerConfig{Processing: -1, PerMinute: -1, PerDay: -1}
+	events := make([]object, n)
+	for i := range n {
+		cfg.Clicks = append(cfg.Clicks, click(sandbox.GCLID, benchID(i), account, 2*testDay))
+		events[i] = event(fmt.Sprintf("number-%d", i), ofClick("gclid", benchID(i)))
+	}
+	s, err := sandbox.Start(b.Context(), cfg)
+	if err != nil {
+		b.Fatalf("Start: %v", err)
+	}
+	defer s.Close()
+	body, err := json.Marshal(ingestion(events...))
+	if err != nil {
+		b.Fatalf("Marshal: %v", err)
+	}
+	token := s.Token()
+	for b.Loop() {
+		req := httptest.NewRequest(http.MethodPost, ingestPath, bytes.NewReader(body))
+		req.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		if s.Handler().ServeHTTP(w, req); w.Code != http.StatusOK {
+			b.Fatalf("answer = %d %s", w.Code, w.Body)
+		}
+	}
+	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}

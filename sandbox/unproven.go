@@ -1,8 +1,8 @@
 package sandbox
 
 // Unproven has one switch for each behaviour of Google's servers that Google does not document. The zero value of each
-// is what seems most likely from the texts of the protos (Google Ads API v25) and from reports of users. A program that
-// uploads should pass with every one of them.
+// is what seems most likely from Google's texts (the protos of the Google Ads API v25, the documents of the Data Manager
+// API v1) and from reports of users. A program that uploads should pass with every one of them.
 type Unproven struct {
 	// OCIBlockPerRow refuses each row of a customer that is not allow-listed inside partial_failure_error. Otherwise
 	// the whole call is refused with PERMISSION_DENIED. NotAllowlistedError.CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE

@@ -208,3 +208,15 @@ func TestStatusUnknownForAWhile(t *testing.T) {
 		})
 	}
 }
+
+func TestStatusOfAnotherWord(t *testing.T) {
+	t.Parallel()
+	r, clock := startTimed(t)
+	fault := sandbox.Fault{Kind: sandbox.FaultShape, On: sandbox.OnStatus, Reason: "REQUEST_STATUS_UNKNOWN"}
+	if err := r.server.Fault(fault); err != nil {
+		t.Fatalf("Fault: %v", err)
+	}
+	if got := settled(t, r, clock, event("a-1")); got != "REQUEST_STATUS_UNKNOWN of 1" {
+		t.Errorf("outcome = %q", got)
+	}
+}
