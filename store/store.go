@@ -229,3 +229,22 @@ func (e *SchemaNewerError) Error() string {
 
 // Unwrap makes the error match ErrSchemaNewer.
 func (e *SchemaNewerError) Unwrap() error { return ErrSchemaNewer }
+
+// ErrSchemaOlder is matched by SchemaOlderError.
+var ErrSchemaOlder = errors.New("database schema is older than this program")
+
+// SchemaOlderError says that a database must be migrated before this program
+// can use it.
+type SchemaOlderError struct {
+	// Have is the database's schema version, 0 if it has none; Want the one
+	// this program needs.
+	Have, Want int
+}
+
+// Error names both versions and the command that helps.
+func (e *SchemaOlderError) Error() string {
+	return fmt.Sprintf("database has schema version %d, this program needs version %d: run closeloop migrate", e.Have, e.Want)
+}
+
+// Unwrap makes the error match ErrSchemaOlder.
+func (e *SchemaOlderError) Unwrap() error { return ErrSchemaOlder }

@@ -1,0 +1,59 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// defaultConns is how many connections a replica opens at most. One writes
+// deliveries; work for an account takes one at a time.
+const defaultConns = 12
+
+// errAddress is given instead of the driver's own words, which may quote a
+// password.
+var errAddress = errors.New("the address is not one that PostgreSQL understands (postgres://user@host/database)")
+
+// settings are set on every connection unless the address sets them.
+func settings() map[string]string {
+	return map[string]string{
+		"application_name": "closeloop",
+		// What was committed survives a power cut, whatever the server's default.
+		"synchronous_commit": "on",
+		// A replica that was stopped in the middle of a transaction must not keep
+		// its account's lease locked for ever.
+		"idle_in_transaction_session_timeout": "10s",
+		// A transaction takes milliseconds; who waits longer for a lock waits for
+		// a process that is stuck, and is told so.
+		"lock_timeout": "15s",
+		// Compiling a statement takes longer than any of these runs.
+		"jit": "off",
+	}
+}
+
+func connect(ctx context.Context, dsn string, opts Options) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, errAddress
+	}
+	if cfg.MaxConns = int32(opts.Conns); cfg.MaxConns <= 0 { //nolint:gosec // a small number
+		cfg.MaxConns = defaultConns
+	}
+	cfg.MinIdleConns = 1
+	cfg.MaxConnIdleTime = 5 * time.Minute
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	for name, value := range settings() {
+		if cfg.ConnConfig.RuntimeParams[name] == "" {
+			cfg.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, plain(err)
+	}
+	return pool, nil
+}

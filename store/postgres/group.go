@@ -1,0 +1,357 @@
+package postgres
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"closeloop/conversions"
+)
+
+// writeAll writes a group in one transaction and sets the receipts. Whether a
+// lost connection had committed does not matter: the second time finds the
+// first one's copies, and knows them by their time of receipt. A conflict with
+// another replica that wrote the same delivery meanwhile is tried again, and
+// then finds its copy.
+func (in *ingest) writeAll(ctx context.Context, gather func() []*delivery) error {
+	unsure := false
+	return in.db.retry(ctx, func() error {
+		conn, err := in.db.pool.Acquire(ctx)
+		if err != nil {
+			return fmt.Errorf("connect: %w", plain(err))
+		}
+		defer conn.Release()
+		steady, cancel := context.WithTimeout(ctx, txTime)
+		defer cancel()
+		g := newGroup(in, gather())
+		if len(g.events)+len(g.quarantined) == 0 {
+			return nil
+		}
+		err = g.write(steady, &tx{conn: conn, batch: &pgx.Batch{}}, unsure)
+		unsure = unsure || err != nil
+		return err
+	})
+}
+
+// group is deliveries that are written together, each once, in the order of
+// their keys: replicas that write the same ones wait for each other and never
+// in a circle.
+type group struct {
+	in          *ingest
+	events      []*eventRecord
+	quarantined []*quarantineRecord
+	asked       []*delivery
+	receipts    map[deliveryID]conversions.Receipt
+	tagged      map[leadKey]bool // leads with a tag among the events
+	late        map[deliveryID]bool
+}
+
+// leadKey names a lead as stored.
+type leadKey struct{ account, source, lead string }
+
+func newGroup(in *ingest, asked []*delivery) *group {
+	g := &group{
+		in: in, asked: asked, receipts: make(map[deliveryID]conversions.Receipt, len(asked)),
+		tagged: map[leadKey]bool{}, late: map[deliveryID]bool{},
+	}
+	seen := make(map[deliveryID]bool, len(asked))
+	for _, d := range asked {
+		id := d.record.identity()
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		switch r := d.record.(type) {
+		case *eventRecord:
+			g.events = append(g.events, r)
+			if r.e.Outcome != "" {
+				g.tagged[leadKey{r.account, r.source, r.lead}] = true
+			}
+		case *quarantineRecord:
+			g.quarantined = append(g.quarantined, r)
+		}
+	}
+	slices.SortFunc(g.events, func(a, b *eventRecord) int {
+		return cmp.Or(strings.Compare(a.account, b.account), strings.Compare(a.source, b.source), bytes.Compare(a.e.Body[:], b.e.Body[:]))
+	})
+	slices.SortFunc(g.quarantined, func(a, b *quarantineRecord) int {
+		return cmp.Or(cmp.Compare(a.q.Account, b.q.Account), cmp.Compare(a.q.Source, b.q.Source), bytes.Compare(a.q.Body[:], b.q.Body[:]))
+	})
+	return g
+}
+
+// write writes the group: what is queued together is one transaction.
+func (g *group) write(ctx context.Context, t *tx, unsure bool) error {
+	fresh := g.bind(t)
+	if len(g.events) > 0 {
+		g.queueEvents(t, g.events, false)
+	}
+	if len(g.quarantined) > 0 {
+		g.queueQuarantined(t)
+	}
+	err := t.flush(ctx)
+	if code(err) == "23505" && isCopy(err) {
+		return errAgain
+	}
+	if err != nil {
+		return err
+	}
+	for _, b := range fresh {
+		g.in.known[b] = true
+	}
+	if err := g.finish(ctx, t, unsure); err != nil {
+		return err
+	}
+	g.answer()
+	return nil
+}
+
+// isCopy reports whether an error is the violation of what tells deliveries
+// apart.
+func isCopy(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Constraint == "event_body" || e.Constraint == "quarantine_body")
+}
+
+// bind queues the bindings of sources to accounts that this process has not
+// written yet, and returns them.
+func (g *group) bind(t *tx) []binding {
+	var fresh []binding
+	add := func(source, account string) {
+		b := binding{source, account}
+		if !g.in.known[b] && !slices.Contains(fresh, b) {
+			fresh = append(fresh, b)
+		}
+	}
+	for _, r := range g.events {
+		add(r.source, r.account)
+	}
+	for _, r := range g.quarantined {
+		add(quoted(r.q.Source), quoted(r.q.Account))
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	slices.SortFunc(fresh, func(a, b binding) int {
+		return cmp.Or(strings.Compare(a.source, b.source), strings.Compare(a.account, b.account))
+	})
+	sources, accounts := make([]string, len(fresh)), make([]string, len(fresh))
+	for i, b := range fresh {
+		sources[i], accounts[i] = b.source, b.account
+	}
+	t.queue(`INSERT INTO bound (source, account) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING`, sources, accounts)
+	return fresh
+}
+
+// insertEvents writes events, their side rows, notices and clicks of contacts
+// in one statement. A delivery that is stored already, under any account that
+// its source was ever bound to, is left out. Most leads are never tagged, and a
+// notice costs a fold of its lead, so an event leaves one only if it is a tag,
+// or its lead has one: among the group's events, or in the log (one step into
+// an index). $12 lets an event in although its delivery stands in quarantine.
+const insertEvents = `
+WITH given AS MATERIALIZED (
+	SELECT nextval('event_seq_seq') AS seq, n.*
+	FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bytea[], $9::bytea[],
+		$10::boolean[]) WITH ORDINALITY AS n (account, source, body, lead, kind, outcome, received, doc, person, tagged, ord)
+	WHERE NOT EXISTS (SELECT FROM bound AS b JOIN event AS e ON e.account = b.account AND e.source = n.source AND e.body = n.body
+			WHERE b.source = n.source)
+		AND ($11 OR NOT EXISTS (SELECT FROM bound AS b JOIN quarantine AS q
+			ON q.account = b.account AND q.source = n.source AND q.body = n.body WHERE b.source = n.source))
+), fresh AS MATERIALIZED (
+	SELECT g.*, g.lead <> '' AND (g.tagged OR EXISTS (SELECT FROM event AS e
+		WHERE e.account = g.account AND e.source = g.source AND e.lead = g.lead AND e.outcome > '')) AS noticed
+	FROM given AS g
+), log AS (
+	INSERT INTO event (seq, account, source, body, lead, kind, outcome, received, doc)
+	SELECT seq, account, source, body, lead, kind, outcome, received, doc FROM fresh
+), side AS (
+	INSERT INTO identity (account, seq, doc) SELECT account, seq, person FROM fresh WHERE person IS NOT NULL
+), notice AS (
+	INSERT INTO inbox (account, notice, source, lead) SELECT account, 2 * seq, source, lead FROM fresh WHERE noticed
+)
+SELECT ord, seq, noticed FROM fresh`
+
+// insertContacts writes the clicks of contacts of events that were written.
+const insertContacts = `INSERT INTO contact_click (account, source, contact, at, seq)
+	SELECT e.account, e.source, n.contact, n.at, e.seq
+	FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[]) AS n (account, source, body, contact, at)
+	JOIN event AS e ON e.account = n.account AND e.source = n.source AND e.body = n.body ON CONFLICT DO NOTHING`
+
+func (g *group) queueEvents(t *tx, events []*eventRecord, released bool) {
+	c := columnsOf(events)
+	tagged := make([]bool, len(events))
+	for i, r := range events {
+		tagged[i] = g.tagged[leadKey{r.account, r.source, r.lead}]
+	}
+	t.query(func(rows pgx.Rows) error {
+		var ord, seq int64
+		var noticed bool
+		if err := scan(rows, &ord, &seq, &noticed); err != nil {
+			return err
+		}
+		r := events[ord-1]
+		g.receipts[r.identity()] = conversions.Receipt{Seq: seq}
+		if r.lead != "" && !noticed {
+			g.late[r.identity()] = true
+		}
+		return nil
+	}, insertEvents, c.account, c.source, c.body, c.lead, c.kind, c.outcome, c.received, c.doc, c.person, tagged, released)
+	if g.in.contacts {
+		queueContacts(t, events)
+	}
+}
+
+func queueContacts(t *tx, events []*eventRecord) {
+	events = slices.DeleteFunc(slices.Clone(events), func(r *eventRecord) bool { return r.contact == nil })
+	if len(events) == 0 {
+		return
+	}
+	c := columnsOf(events)
+	contacts, at := make([]string, len(events)), make([]int64, len(events))
+	for i, r := range events {
+		contacts[i], at[i] = *r.contact, micros(r.e.Order())
+	}
+	t.queue(insertContacts, c.account, c.source, c.body, contacts, at)
+}
+
+// insertQuarantined writes deliveries that could not be read, unless they are
+// stored already.
+const insertQuarantined = `INSERT INTO quarantine (account, source, body, received, doc)
+	SELECT account, source, body, received, doc
+	FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::text[]) AS n (account, source, body, received, doc)
+	WHERE NOT EXISTS (SELECT FROM bound AS b JOIN event AS e ON e.account = b.account AND e.source = n.source AND e.body = n.body
+			WHERE b.source = n.source)
+		AND NOT EXISTS (SELECT FROM bound AS b JOIN quarantine AS q
+			ON q.account = b.account AND q.source = n.source AND q.body = n.body WHERE b.source = n.source)
+	RETURNING id, source, body`
+
+func (g *group) queueQuarantined(t *tx) {
+	n := len(g.quarantined)
+	accounts, sources, docs := make([]string, n), make([]string, n), make([]string, n)
+	bodies, received := make([][]byte, n), make([]int64, n)
+	for i, r := range g.quarantined {
+		accounts[i], sources[i], docs[i] = quoted(r.q.Account), quoted(r.q.Source), r.doc
+		bodies[i], received[i] = r.q.Body[:], micros(r.q.Received)
+	}
+	t.query(func(rows pgx.Rows) error {
+		var id int64
+		var d deliveryID
+		var body []byte
+		if err := scan(rows, &id, &d.source, &body); err != nil {
+			return err
+		}
+		copy(d.body[:], body)
+		g.receipts[d] = conversions.Receipt{Seq: id}
+		return nil
+	}, insertQuarantined, accounts, sources, bodies, received, docs)
+}
+
+// selectCopies finds the first copies of deliveries.
+const selectCopies = `SELECT n.source, n.body, e.seq, e.received
+	FROM unnest($1::text[], $2::bytea[]) AS n (source, body) JOIN bound AS b ON b.source = n.source
+	JOIN event AS e ON e.account = b.account AND e.source = n.source AND e.body = n.body
+	UNION ALL
+	SELECT n.source, n.body, q.id, q.received
+	FROM unnest($1::text[], $2::bytea[]) AS n (source, body) JOIN bound AS b ON b.source = n.source
+	JOIN quarantine AS q ON q.account = b.account AND q.source = n.source AND q.body = n.body`
+
+// insertLate leaves notices of events whose leads have a tag by now.
+const insertLate = `INSERT INTO inbox (account, notice, source, lead)
+	SELECT e.account, 2 * e.seq, e.source, e.lead
+	FROM unnest($1::text[], $2::text[], $3::bytea[]) AS n (account, source, body)
+	JOIN event AS e ON e.account = n.account AND e.source = n.source AND e.body = n.body
+	WHERE e.lead <> '' AND EXISTS (SELECT FROM event AS o
+		WHERE o.account = e.account AND o.source = e.source AND o.lead = e.lead AND o.outcome > '')
+	ON CONFLICT DO NOTHING`
+
+// finish does what can only be done after the commit: it finds the first copies
+// of duplicates, and looks once more for tags of leads that seemed to have
+// none. Another replica may have been storing the tag at the same time: neither
+// transaction saw the other, but whichever ends last has its look now, before
+// the delivery is answered. A duplicate is looked at too, for whoever stored
+// the first copy may have died in between.
+func (g *group) finish(ctx context.Context, t *tx, unsure bool) error {
+	var copies []deliveryID
+	for _, d := range g.asked {
+		if id := d.record.identity(); g.receipts[id] == (conversions.Receipt{}) {
+			copies = append(copies, id)
+		}
+	}
+	if len(copies) > 0 {
+		g.queueCopies(t, copies, unsure)
+	}
+	g.queueLate(t)
+	if len(t.reads) == 0 {
+		return nil
+	}
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
+	for _, id := range copies {
+		if g.receipts[id] == (conversions.Receipt{}) {
+			return errAgain // purged from quarantine meanwhile: it is a new delivery now
+		}
+	}
+	return nil
+}
+
+func (g *group) queueCopies(t *tx, copies []deliveryID, unsure bool) {
+	sources, bodies := make([]string, len(copies)), make([][]byte, len(copies))
+	for i, id := range copies {
+		sources[i], bodies[i] = id.source, id.body[:]
+	}
+	received := map[deliveryID]int64{}
+	for _, r := range g.events {
+		received[r.identity()] = micros(r.e.Received)
+	}
+	t.query(func(rows pgx.Rows) error {
+		var id deliveryID
+		var body []byte
+		var seq, at int64
+		if err := scan(rows, &id.source, &body, &seq, &at); err != nil {
+			return err
+		}
+		copy(id.body[:], body)
+		if g.receipts[id] == (conversions.Receipt{}) {
+			ours := unsure && received[id] == at
+			g.receipts[id] = conversions.Receipt{Seq: seq, Duplicate: !ours}
+		}
+		return nil
+	}, selectCopies, sources, bodies)
+}
+
+// queueLate queues the second look: for new events without a notice, and for
+// copies of events that are no tags.
+func (g *group) queueLate(t *tx) {
+	var accounts, sources []string
+	var bodies [][]byte
+	for _, r := range g.events {
+		id := r.identity()
+		isCopy := g.receipts[id] == (conversions.Receipt{})
+		if g.late[id] || isCopy && r.lead != "" && r.e.Outcome == "" {
+			accounts, sources, bodies = append(accounts, r.account), append(sources, r.source), append(bodies, r.e.Body[:])
+		}
+	}
+	if len(accounts) > 0 {
+		t.queue(insertLate, accounts, sources, bodies)
+	}
+}
+
+// answer sets the receipts: the first delivery of a body is stored, others in
+// the group are its duplicates.
+func (g *group) answer() {
+	given := make(map[deliveryID]bool, len(g.asked))
+	for _, d := range g.asked {
+		id := d.record.identity()
+		d.receipt = g.receipts[id]
+		d.receipt.Duplicate = d.receipt.Duplicate || given[id]
+		given[id] = true
+	}
+}

@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"closeloop/conversions"
+	"closeloop/store/compact"
+)
+
+// The statements that write rows as a batch of entries leaves them.
+const (
+	insertRows = `INSERT INTO conversion (account, id, source, lead, stage, generation, order_id,
+			at, wanted_cents, known_cents, state, reason, known, currency, doc)
+		SELECT $1, n.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[],
+			$8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[]) AS n`
+	updateRows = `UPDATE conversion AS c SET at = n.at, wanted_cents = n.wanted_cents, known_cents = n.known_cents, state = n.state,
+			reason = n.reason, known = n.known, currency = n.currency, doc = n.doc
+		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
+			$10::bytea[]) AS n (id, at, wanted_cents, known_cents, state, reason, known, currency, doc)
+		WHERE c.account = $1 AND c.id = n.id`
+	deletePending = `DELETE FROM pending AS p USING unnest($2::smallint[], $3::bigint[], $4::bigint[]) AS n (rank, deadline, conversion)
+		WHERE p.account = $1 AND p.rank = n.rank AND p.deadline = n.deadline AND p.conversion = n.conversion`
+	insertPending = `INSERT INTO pending (account, rank, deadline, conversion, due, op, action)
+		SELECT $1, n.* FROM unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[]) AS n`
+	upsertClicks = `INSERT INTO click_index AS c (account, conversion, click)
+		SELECT $1, n.* FROM unnest($2::bigint[], $3::text[]) AS n
+		ON CONFLICT (account, conversion) DO UPDATE SET click = excluded.click WHERE c.click <> excluded.click`
+	deleteClicks = `DELETE FROM click_index WHERE account = $1 AND conversion = ANY ($2)`
+)
+
+// rowColumns are rows as arrays.
+type rowColumns struct {
+	ids, at, wanted, known          []int64
+	state, reason, status, currency []string
+	docs                            *paper
+}
+
+func (c *rowColumns) add(r *conversions.Row) {
+	wanted, known := cents(r)
+	c.ids, c.at = append(c.ids, int64(r.ID)), append(c.at, micros(r.Want.At))
+	c.wanted, c.known = append(c.wanted, int64(wanted)), append(c.known, int64(known))
+	c.state, c.reason = append(c.state, string(r.State)), append(c.reason, string(r.Reason))
+	c.status, c.currency = append(c.status, string(r.Known.Status)), append(c.currency, r.Want.Currency)
+	c.docs.add(func(buf []byte) []byte { return compact.AppendRow(buf, r) })
+}
+
+// cents is what a row adds to the sums.
+func cents(r *conversions.Row) (wanted, known conversions.Cents) {
+	if r.Want.Wanted {
+		wanted = r.Want.Value.Cents
+	}
+	if r.Known.Status == conversions.KnownThere {
+		known = r.Known.Value.Cents
+	}
+	return wanted, known
+}
+
+// queueRows writes the rows. Two of one key cannot be: the second is refused.
+func (r *recorder) queueRows(t *tx) {
+	fresh, old := rowColumns{docs: newPaper(len(r.changed))}, rowColumns{docs: newPaper(len(r.changed))}
+	var source, lead, stage, orderID []string
+	var generation []int32
+	for _, c := range r.changed {
+		if !c.isNew {
+			old.add(&c.now)
+			continue
+		}
+		fresh.add(&c.now)
+		key := c.now.Key
+		source, lead = append(source, quoted(key.Source)), append(lead, quoted(key.Lead))
+		stage, orderID = append(stage, string(key.Stage)), append(orderID, c.now.OrderID)
+		generation = append(generation, int32(key.Generation)) //nolint:gosec // a count of retractions
+	}
+	if len(fresh.ids) > 0 {
+		t.queue(insertRows, quoted(r.account), fresh.ids, source, lead, stage, generation, orderID,
+			fresh.at, fresh.wanted, fresh.known, fresh.state, fresh.reason, fresh.status, fresh.currency, fresh.docs.docs())
+	}
+	if len(old.ids) > 0 {
+		t.queue(updateRows, quoted(r.account), old.ids,
+			old.at, old.wanted, old.known, old.state, old.reason, old.status, old.currency, old.docs.docs())
+	}
+}
+
+// place is where a row stands among what is pending; the zero place is not
+// there.
+type place struct {
+	rank          int16
+	deadline, due int64
+	op            conversions.Operation
+	action        string
+}
+
+func placeOf(r *conversions.Row) place {
+	if r.Due.IsZero() {
+		return place{}
+	}
+	return place{int16(r.Key.Stage.Rank()), micros(r.Deadline()), micros(r.Due), r.Next(), r.Action()} //nolint:gosec // two stages
+}
+
+// places are rows' places as arrays.
+type places struct {
+	rank              []int16
+	deadline, id, due []int64
+	op, action        []string
+}
+
+func (p *places) add(id conversions.RowID, at place) {
+	p.rank, p.deadline = append(p.rank, at.rank), append(p.deadline, at.deadline)
+	p.id, p.due = append(p.id, int64(id)), append(p.due, at.due)
+	p.op, p.action = append(p.op, string(at.op)), append(p.action, at.action)
+}
+
+// queuePending moves rows among what is pending.
+func (r *recorder) queuePending(t *tx) {
+	var gone, come places
+	for _, c := range r.changed {
+		was, is := placeOf(&c.before), placeOf(&c.now)
+		if was == is {
+			continue
+		}
+		if was != (place{}) {
+			gone.add(c.before.ID, was)
+		}
+		if is != (place{}) {
+			come.add(c.now.ID, is)
+		}
+	}
+	if len(gone.id) > 0 {
+		t.queue(deletePending, quoted(r.account), gone.rank, gone.deadline, gone.id)
+	}
+	if len(come.id) > 0 {
+		t.queue(insertPending, quoted(r.account), come.rank, come.deadline, come.id, come.due, come.op, come.action)
+	}
+}
+
+// queueClicks writes which click ids are wanted.
+func (r *recorder) queueClicks(t *tx) {
+	var set, gone []int64
+	var clicks []string
+	for _, c := range r.changed {
+		switch {
+		case !c.clickSet, c.isNew && c.click == "":
+		case c.click == "":
+			gone = append(gone, int64(c.now.ID))
+		default:
+			set, clicks = append(set, int64(c.now.ID)), append(clicks, quoted(c.click))
+		}
+	}
+	if len(set) > 0 {
+		t.queue(upsertClicks, quoted(r.account), set, clicks)
+	}
+	if len(gone) > 0 {
+		t.queue(deleteClicks, quoted(r.account), gone)
+	}
+}
