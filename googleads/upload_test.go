@@ -445,7 +445,7 @@ func TestUploadCancelled(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			r := connect(t, s).Upload(ctx, b, false)
-			if r.Call == nil || r.Call.Code != "gRPC.CANCELLED" || r.Unknown {
+			if r.Call == nil || r.Call.Code != "OAuth.cancelled" || r.Unknown {
 				t.Errorf("call = %+v, unknown = %t", r.Call, r.Unknown)
 			}
 			diff(t, verdicts(r), slices.Repeat([]conversions.Verdict{conversions.Retry}, 3))
