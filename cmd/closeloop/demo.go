@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"text/template"
 	"time"
 
@@ -26,10 +26,10 @@ import (
 //go:embed demo.yaml
 var demoConfig string
 
-// The demo's account, as the sandbox knows it and demo.yaml names it.
+// The customer and the actions that the sandbox knows when no configuration
+// names others.
 const (
 	demoCustomer = "1234567890"
-	demoSecret   = "demo-secret-of-this-machine-only"
 	demoBooked   = 1001
 	demoQuoted   = 1002
 )
@@ -41,8 +41,9 @@ func demoCommand(a *app) *cobra.Command {
 		Use:   "demo",
 		Short: "Play the whole loop on this machine: no account, no credential, no network",
 		Long: "Demo starts a stand-in for Google's servers, opens a database, starts the real HTTP server,\n" +
-			"posts signed webhooks of yesterday's calls, runs the upload, and compares what was wanted\n" +
-			"with what \"Google\" now holds. It ends with exit code 1 if they differ.",
+			"posts signed webhooks of yesterday's calls, runs the upload through both of Google's upload\n" +
+			"APIs, each for an account of its own, and compares what was wanted with what \"Google\" now\n" +
+			"holds. It ends with exit code 1 if they differ.",
 		Example: "  closeloop demo\n  closeloop demo --keep",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -61,19 +62,29 @@ func (a *app) demo(ctx context.Context, address string, keep bool) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	start := a.now()
-	play := sandbox.Yesterday(start, demoSecret, demoCustomer)
-	google, err := startSandbox(ctx, a.now, play.Clicks)
-	if err != nil {
+	ahead := &clock{base: a.now}
+	app := *a
+	app.now = ahead.now
+	d := &demo{app: &app, clock: ahead, dir: dir, sides: demoSides(a.now())}
+	if d.google, err = startSandbox(ctx, ahead.now, d.sides); err != nil {
 		return err
 	}
-	defer func() { _ = google.Close() }()
-	d := &demo{app: a, play: play, google: google, dir: dir, start: start}
+	defer func() { _ = d.google.Close() }()
 	if d.cfg, err = d.configure(address); err != nil {
 		return err
 	}
 	return d.play1(ctx, keep)
 }
+
+// clock can be set forward, so that nobody has to wait for Google.
+type clock struct {
+	base  func() time.Time
+	ahead atomic.Int64
+}
+
+func (c *clock) now() time.Time { return c.base().Add(time.Duration(c.ahead.Load())) }
+
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // demoFolder makes the folder of the demo: among the temporary files, or here
 // where there is no place for such, as in an empty root.
@@ -96,15 +107,18 @@ func demoFolder() (string, error) {
 	return dir, nil
 }
 
-// startSandbox starts the stand-in for Google with the demo's account.
-func startSandbox(ctx context.Context, now func() time.Time, clicks []sandbox.Click) (*sandbox.Server, error) {
-	s, err := sandbox.Start(ctx, sandbox.Config{
-		Now: now, Clicks: clicks, OAuth: sandbox.OAuth{AcceptAny: true},
-		Customers: []sandbox.Customer{{
-			ID: demoCustomer, Name: "Demo", Currency: "USD", Zone: "America/New_York", Allowlisted: true,
-			Actions: []sandbox.Action{{ID: demoBooked, Name: "Booked call"}, {ID: demoQuoted, Name: "Quoted call"}},
-		}},
-	})
+// startSandbox starts the stand-in for Google with the demo's accounts.
+func startSandbox(ctx context.Context, now func() time.Time, sides []*demoSide) (*sandbox.Server, error) {
+	cfg := sandbox.Config{Now: now, OAuth: sandbox.OAuth{AcceptAny: true}}
+	for _, side := range sides {
+		cfg.Clicks = append(cfg.Clicks, side.play.Clicks...)
+		cfg.Customers = append(cfg.Customers, sandbox.Customer{
+			ID: side.Customer, Name: string(side.Account), Currency: "USD", Zone: "America/New_York",
+			Allowlisted: side.API == conversions.APIGoogleAds, // as a new user is not
+			Actions:     []sandbox.Action{{ID: side.Booked, Name: "Booked call"}, {ID: side.Quoted, Name: "Quoted call"}},
+		})
+	}
+	s, err := sandbox.Start(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
@@ -114,14 +128,13 @@ func startSandbox(ctx context.Context, now func() time.Time, clicks []sandbox.Cl
 // demo is one demo under way.
 type demo struct {
 	*app
-	play   sandbox.Play
+	clock  *clock
+	sides  []*demoSide
 	google *sandbox.Server
 	cfg    *config.Config
 	dir    string
-	start  time.Time
 	url    string
-	tally  map[string]int // answers to deliveries
-	wrong  []string       // what did not come out as it should
+	wrong  []string // what did not come out as it should
 }
 
 // configure writes the configuration file of the demo and reads it as any
@@ -129,9 +142,8 @@ type demo struct {
 func (d *demo) configure(address string) (*config.Config, error) {
 	var text bytes.Buffer
 	err := template.Must(template.New("demo").Parse(demoConfig)).Execute(&text, map[string]any{
-		"Database": filepath.Join(d.dir, "closeloop.db"), "Address": address, "Secret": demoSecret,
-		"Customer": demoCustomer, "Booked": demoBooked, "Quoted": demoQuoted,
-		"Endpoint": d.google.GRPCAddr(), "TokenURL": d.google.TokenURL(),
+		"Database": filepath.Join(d.dir, "closeloop.db"), "Address": address, "Sides": d.sides,
+		"Endpoint": d.google.GRPCAddr(), "DataManager": hostOf(d.google.DataManagerURL()), "TokenURL": d.google.TokenURL(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write demo configuration: %w", err)
@@ -175,56 +187,31 @@ func (d *demo) play1(ctx context.Context, keep bool) error {
 }
 
 func (d *demo) loop(ctx context.Context) error {
-	d.say("1. A stand-in for Google listens on %s: customer %s with two conversion actions,", d.google.GRPCAddr(), demoCustomer)
-	d.say("   and %d clicks on its ads.", len(d.play.Clicks))
-	d.say("2. The real server listens on %s, with a new database.", d.url)
-	d.say("3. The CRM posts yesterday's calls, signed:")
-	for _, delivery := range d.play.Deliveries {
-		if err := d.post(ctx, delivery); err != nil {
-			return err
-		}
+	d.say("1. A stand-in for Google listens on %s (Google Ads API) and %s", d.google.GRPCAddr(), hostOf(d.google.DataManagerURL()))
+	d.say("   (Data Manager API): two customers with two conversion actions and %d clicks on their ads each.", len(d.sides[0].play.Clicks))
+	d.say("2. The real server listens on %s, with a new database and an account for each API.", d.url)
+	d.say("3. The CRM posts calls, signed, to the source of each account: yesterday's, and the same ones a day older,")
+	d.say("   because what goes through the Data Manager API waits a day: nothing can be retracted there.")
+	if err := d.deliver(ctx); err != nil {
+		return err
 	}
 	d.say("4. The upload runs:")
+	if err := d.upload(ctx); err != nil {
+		return err
+	}
+	d.clock.advance(processed)
+	d.say("5. The Data Manager API has only taken its rows, to process them. The demo sets its clock half an hour")
+	d.say("   forward; then the next run asks what became of them:")
 	if err := d.upload(ctx); err != nil {
 		return err
 	}
 	return d.compare(ctx)
 }
 
-func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.stdout, format+"\n", args...) }
+// processed is when Google has processed a request and is asked about it.
+const processed = conversions.FirstPoll + time.Minute
 
-// post delivers one webhook and notes the answer.
-func (d *demo) post(ctx context.Context, delivery sandbox.Delivery) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url+"/webhooks/varda", bytes.NewReader(delivery.Body))
-	if err != nil {
-		return fmt.Errorf("post webhook: %w", err)
-	}
-	req.Header = delivery.Header
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("post webhook: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-	if err != nil {
-		return fmt.Errorf("read answer to webhook: %w", err)
-	}
-	word := strings.Trim(strings.TrimSpace(string(body)), `{}"`)
-	_, word, _ = strings.Cut(word, `":"`)
-	if resp.StatusCode >= http.StatusBadRequest {
-		word = "refused: " + word
-	}
-	if d.tally == nil {
-		d.tally = map[string]int{}
-	}
-	answer := fmt.Sprintf("%d %s", resp.StatusCode, word)
-	d.tally[answer]++
-	d.say("   %-34s %s", delivery.Name, answer)
-	if resp.StatusCode != delivery.Expect.Status {
-		d.wrong = append(d.wrong, fmt.Sprintf("%s was answered %d, not %d", delivery.Name, resp.StatusCode, delivery.Expect.Status))
-	}
-	return nil
-}
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.stdout, format+"\n", args...) }
 
 // upload does what the schedule does, now.
 func (d *demo) upload(ctx context.Context) error {
@@ -252,7 +239,7 @@ func (d *demo) compare(ctx context.Context) error {
 	}
 	q := audit.Query{Now: d.now()}
 	display(&q, d.cfg)
-	d.say("5. The audit says (closeloop audit list):")
+	d.say("6. The audit says (closeloop audit list):")
 	for _, r := range audit.Reports() {
 		if r.Group != "audit" || r.Name != "list" {
 			continue
@@ -265,8 +252,12 @@ func (d *demo) compare(ctx context.Context) error {
 			return fmt.Errorf("audit: %w", err)
 		}
 	}
-	d.agree(rows)
-	d.table(rows)
+	ends := d.ends(rows)
+	for _, e := range ends {
+		d.agree(e)
+	}
+	d.holdings(ends)
+	d.table(ends)
 	return nil
 }
 
@@ -289,5 +280,7 @@ func (d *demo) invite() {
 	d.say("  curl %s/conversions", d.google.URL())
 	d.say("  curl %s/healthz", d.url)
 	d.say("If you started with `go run ./cmd/closeloop demo`, write `go run ./cmd/closeloop` instead of `closeloop`.")
-	d.say("Webhooks: POST %s/webhooks/varda, secret %s", d.url, demoSecret)
+	for _, side := range d.sides {
+		d.say("Webhooks: POST %s/webhooks/%s, secret %s", d.url, side.Source, side.Secret)
+	}
 }
