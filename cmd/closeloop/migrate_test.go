@@ -117,6 +117,30 @@ func (l *loop) afterTheMove(t *testing.T) {
 	}
 }
 
+// TestAccountThatMustMove is the story of a new user: Google refuses the old
+// API, and nothing that was queued is lost on the way to the other one.
+func TestAccountThatMustMove(t *testing.T) {
+	t.Parallel()
+	l := newQuickLoop(t)
+	withDataManager(t, l)
+	server, url := l.serve(t)
+	l.does(t, exitOK, "account pause acme --note 'as Google would have it'", `account acme is paused`)
+	post(t, http.DefaultClient, url, tagged(1, 1, "booked", 100_00, sampleID(1)))
+	l.does(t, exitUnsent, "run", `rows 0,`)
+	if err := server.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = server.cmd.Wait()
+	l.does(t, exitOK, "account migrate acme --to data_manager",
+		`queued +1 outcomes: they go through data_manager`, `paused +account acme, also after the move: Paused by .* To send again at once: closeloop account resume acme\n`)
+	l.does(t, exitOK, "account resume acme")
+	l.does(t, exitOK, "run", `submitted +1`)
+	l.does(t, exitOK, "audit show 1", `in a request of 1 row to customer 1234567890 through the Data Manager API`)
+	if held := l.holds(t); held != "" {
+		t.Errorf("Google holds %s, want nothing before it was processed", held)
+	}
+}
+
 func TestMigrateRefuses(t *testing.T) {
 	t.Parallel()
 	l := newLoop(t, "")

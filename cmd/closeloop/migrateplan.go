@@ -34,6 +34,8 @@ type migration struct {
 	// Queued outcomes go through To; WaitingForClick may follow them.
 	Queued          int `json:"queued"`
 	WaitingForClick int `json:"waiting_for_click_id"`
+	// Paused says what is paused, and how to end it: a pause outlasts the move.
+	Paused []string `json:"paused,omitempty"`
 	// Settings are those whose default is another.
 	Settings []changedSetting `json:"settings"`
 	// Credentials says what Google says of them for To, CredentialsFit whether
@@ -95,6 +97,14 @@ func (m *migration) count(ctx context.Context, database config.Database, currenc
 		u := m.Unanswered[b.Target.API]
 		u.Requests, u.Outcomes = u.Requests+1, u.Outcomes+len(b.Items)
 		m.Unanswered[b.Target.API] = u
+	}
+	paused, err := s.Pauses(ctx, m.Account)
+	if err != nil {
+		return fmt.Errorf("read pauses: %w", err)
+	}
+	for _, p := range paused {
+		m.Paused = append(m.Paused, fmt.Sprintf("%s, also after the move: %s To send again at once: %s",
+			target(m.Account, p.Action), strings.TrimSpace(p.Answer.Sentence), resumeLine(m.Account, p.Action)))
 	}
 	if err := m.countRows(ctx, s); err != nil {
 		return err
@@ -165,6 +175,9 @@ func (m *migration) print(a *app) error {
 		}
 	}
 	fmt.Fprintf(w, "queued\t%d outcomes: they go through %s; %d more wait for a click id\n", m.Queued, m.To, m.WaitingForClick)
+	for _, p := range m.Paused {
+		fmt.Fprintf(w, "paused\t%s\n", p)
+	}
 	for _, s := range m.Settings {
 		fmt.Fprintf(w, "%s\t%s -> %s, the default of %s\n", s.Setting, s.Was, s.Becomes, m.To)
 	}
