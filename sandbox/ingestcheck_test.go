@@ -145,6 +145,11 @@ func TestRequestRefused(t *testing.T) {
 		{"eleven destinations", destinations(many...), []string{"destinations TOO_MANY_DESTINATIONS"}},
 		{"ten destinations", destinations(many[:10]...), nil},
 		{"the same reference twice", destinations(many[0], many[0]), []string{"destinations[1].reference DUPLICATE_DESTINATION_REFERENCE"}},
+		{"no references at all", func(o object) {
+			d := destinationOf("", account, "11")
+			o["destinations"] = []object{d, d}
+			o["events"] = []object{event("a-1", without("destinationReferences"))}
+		}, nil},
 		{"no events", with("events", []object{}), []string{"events REQUIRED_FIELD_MISSING"}},
 		{"2000 events", with("events", slicesOf(2000, event("a-1"))), nil},
 		{"2001 events", with("events", slicesOf(2001, event("a-1"))), []string{"events TOO_MANY_EVENTS"}},

@@ -88,6 +88,10 @@ func TestProcessing(t *testing.T) {
 			to("12")(o)
 		}, "EXPIRED_CLICK"},
 		{"beyond 90 days", ofClick("gclid", "CjwKCAjwAncientClickOfTheAccount"), "EXPIRED_CLICK"},
+		{"90 days over since the click", func(o object) {
+			ofClick("gclid", "CjwKCAjwAncientClickOfTheAccount")(o)
+			o["eventTimestamp"] = "2026-08-30T09:00:00Z"
+		}, "EXPIRED_CLICK"},
 		{"old event", func(o object) {
 			ofClick("gclid", "CjwKCAjwAncientClickOfTheAccount")(o)
 			o["eventTimestamp"] = "2026-08-25T08:59:59Z"

@@ -311,6 +311,37 @@ func TestStallEndsWithTheCaller(t *testing.T) {
 	}
 }
 
+// TestFaultAfterWorkThatFailed: what is refused is answered; there is no answer to lose.
+func TestFaultAfterWorkThatFailed(t *testing.T) {
+	t.Parallel()
+	r := start(t, testConfig())
+	if err := r.server.Fault(sandbox.Fault{Kind: sandbox.FaultUnavailable, On: sandbox.OnIngest, AfterWork: true}); err != nil {
+		t.Fatalf("Fault: %v", err)
+	}
+	if a := r.ingest(t, ingestion(event("a-1", with("currency", "x")))); a.status != http.StatusBadRequest {
+		t.Errorf("answer = %d %s, want the refusal", a.status, a.raw)
+	}
+}
+
+func TestExpiredTokenStaysSo(t *testing.T) {
+	t.Parallel()
+	r := start(t, testConfig())
+	if err := r.server.Fault(sandbox.Fault{Kind: sandbox.FaultTokenExpired, On: sandbox.OnIngest}); err != nil {
+		t.Fatalf("Fault: %v", err)
+	}
+	token := r.server.Token()
+	for i := range 2 { // the fault befalls only the first
+		a, err := r.dataManager(t, token, http.MethodPost, ingestPath, raw(t, ingestion(event("a-1"))))
+		if err != nil {
+			t.Fatalf("ingest: %v", err)
+		}
+		if a.status != http.StatusUnauthorized {
+			t.Errorf("call %d = %d %s, want 401", i, a.status, a.raw)
+		}
+	}
+	r.take(t, event("a-1")) // with a new token
+}
+
 func TestSlowDataManager(t *testing.T) {
 	t.Parallel()
 	var slept time.Duration
