@@ -139,6 +139,8 @@ func TestStatus(t *testing.T) {
 
 		{"all there before", status(one(booked, failed, count("4", "DUPLICATE_TRANSACTION_ID"))), all(said(conversions.AlreadyThere, counts, "DUPLICATE_TRANSACTION_ID"))},
 		{"some there before, the rest taken", status(one(booked, partial, count("3", "DUPLICATE_TRANSACTION_ID"))), all(said(conversions.AlreadyThere, counts, "DUPLICATE_TRANSACTION_ID"))},
+		{"failed, and some there before", status(one(booked, failed, count("2", "DUPLICATE_TRANSACTION_ID"))), all(unclear(failed, 2, 4, "DUPLICATE_TRANSACTION_ID"))},
+		{"said twice", status(one(booked, "PROCESSING"), one(booked, "SUCCESS")), processing},
 		{"some there before, some failed", status(one(booked, partial, count("2", "DUPLICATE_TRANSACTION_ID"), count("1", "CLICK_NOT_FOUND"))), all(unclear(partial, 1, 4, "DUPLICATE_TRANSACTION_ID", "CLICK_NOT_FOUND"))},
 		{"some there before, the rest failed", status(one(booked, failed, count("2", "DUPLICATE_TRANSACTION_ID"), count("2", "CLICK_NOT_FOUND"))), all(unclear(failed, 2, 4, "DUPLICATE_TRANSACTION_ID", "CLICK_NOT_FOUND"))},
 		{"all there by click and time", status(one(booked, failed, count("4", "DUPLICATE_GCLID"))), all(said(conversions.AlreadyThere, counts, "DUPLICATE_GCLID"))},

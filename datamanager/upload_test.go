@@ -67,7 +67,7 @@ func TestUploadLostAnswer(t *testing.T) {
 			_, _ = io.WriteString(w, `{"requestId":`)
 		}, "HTTP.CONNECTION_LOST"},
 		{"too large", func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = io.WriteString(w, strings.Repeat(" ", 16<<20+1))
+			_, _ = io.WriteString(w, `{"requestId":"r-1"}`+strings.Repeat(" ", 16<<20))
 		}, "HTTP.UNREADABLE"},
 		{"too late", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "HTTP.DEADLINE_EXCEEDED"},
 	}
