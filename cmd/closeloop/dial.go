@@ -78,20 +78,20 @@ func newDialer(replicas int) *dialer {
 }
 
 // dial makes an account's connections: the place where a new API is wired. That
-// the other API's cannot be made is no error; rows that need it wait.
+// the other API's cannot be made is no error; rows that need it wait. So it is
+// for an account that is tried on this machine and names no endpoint of the
+// other API: plain text never goes to Google.
 func (d *dialer) dial(acc config.Account) (connections, error) {
-	c, ads := connections{}, acc.API == conversions.APIGoogleAds
-	var err error
-	if ads || acc.Endpoint != "" || !acc.Plaintext {
-		if c.ads, err = dialAds(acc); err != nil && ads {
-			return connections{}, fmt.Errorf("account %s: %w", acc.Name, err)
-		}
+	ads, adsErr := dialAds(acc)
+	data, dataErr := d.dialData(acc)
+	own := adsErr
+	if acc.API == conversions.APIDataManager {
+		own = dataErr
 	}
-	if !ads || acc.DataManagerEndpoint != "" || !acc.Plaintext { // what is tried on this machine never leaves it
-		if c.data, err = d.dialData(acc); err != nil && !ads {
-			c.close()
-			return connections{}, fmt.Errorf("account %s: %w", acc.Name, err)
-		}
+	c := connections{ads: ads, data: data}
+	if own != nil {
+		c.close()
+		return connections{}, fmt.Errorf("account %s: %w", acc.Name, own)
 	}
 	return c, nil
 }

@@ -64,18 +64,19 @@ func TestEditAPIOfOneAmongOthers(t *testing.T) {
 func TestEditAPIRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ text, want string }{
-		"variable":       {minimal(t, "api: google_ads", "api: ${API}"), "closeloop.yaml:10: api: comes from an environment variable"},
-		"alias":          {minimal(t, "api: google_ads", "api: *a", "sources:", "x: &a google_ads\nsources:"), "closeloop.yaml:9: api: comes from an anchor"},
-		"anchor":         {minimal(t, "api: google_ads", "api: &a google_ads"), "closeloop.yaml:8: api: comes from an anchor"},
-		"merged":         {minimal(t, "    api: google_ads\n", "    <<: *a\n", "sources:", "x: &a {api: google_ads}\nsources:"), "closeloop.yaml:9: api: comes from an anchor"},
-		"alias of all":   {minimal(t, "accounts:", "x: &a") + "accounts: *a\n", "closeloop.yaml: accounts: does not stand in the file as a list"},
-		"alias of one":   {"x: &a {name: acme, api: google_ads}\naccounts: [*a]\n", "closeloop.yaml: accounts: account \"acme\" does not stand in the file"},
-		"no such":        {minimal(t, "name: acme", "name: acne"), "account \"acme\" does not stand in the file"},
-		"escapes":        {minimal(t, "api: google_ads", `api: "google\x5fads"`), "closeloop.yaml:10: api: is not written as one plain word"},
-		"block":          {minimal(t, "api: google_ads", "api: |-\n      google_ads"), "closeloop.yaml:10: api: is not written as one plain word"},
-		"tag":            {minimal(t, "api: google_ads", "api: !!str google_ads"), "closeloop.yaml:10: api: is not written as one plain word"},
-		"no YAML":        {"accounts: {", "closeloop.yaml: is not one YAML document"},
-		"strange breaks": {"a: b\rc: d\r" + minimal(t), "is not written as one plain word"},
+		"variable":              {minimal(t, "api: google_ads", "api: ${API}"), "closeloop.yaml:10: api: comes from an environment variable"},
+		"alias":                 {minimal(t, "api: google_ads", "api: *a", "sources:", "x: &a google_ads\nsources:"), "closeloop.yaml:9: api: comes from an anchor"},
+		"anchor":                {minimal(t, "api: google_ads", "api: &a google_ads"), "closeloop.yaml:8: api: comes from an anchor"},
+		"merged":                {minimal(t, "    api: google_ads\n", "    <<: *a\n", "sources:", "x: &a {api: google_ads}\nsources:"), "closeloop.yaml:9: api: comes from an anchor"},
+		"alias of all":          {minimal(t, "accounts:", "x: &a") + "accounts: *a\n", "closeloop.yaml: accounts: does not stand in the file as a list"},
+		"alias of one":          {"x: &a {name: acme, api: google_ads}\naccounts: [*a]\n", "closeloop.yaml: accounts: account \"acme\" does not stand in the file"},
+		"no such":               {minimal(t, "name: acme", "name: acne"), "account \"acme\" does not stand in the file"},
+		"escapes":               {minimal(t, "api: google_ads", `api: "google\x5fads"`), "closeloop.yaml:10: api: is not written as one plain word"},
+		"block":                 {minimal(t, "api: google_ads", "api: |-\n      google_ads"), "closeloop.yaml:10: api: is not written as one plain word"},
+		"tag":                   {minimal(t, "api: google_ads", "api: !!str google_ads"), "closeloop.yaml:10: api: is not written as one plain word"},
+		"no YAML":               {"accounts: {", "closeloop.yaml: is not one YAML document"},
+		"a break of YAML's own": {"# \u2028\naccounts:\n- name: acme\n  api: google_ads\n  abc: google_ads\n", "is not written as one plain word"},
+		"strange breaks":        {"a: b\rc: d\r" + minimal(t), "is not written as one plain word"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
