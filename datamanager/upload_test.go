@@ -57,25 +57,26 @@ func TestUploadUnreadableAnswer(t *testing.T) {
 func TestUploadLostAnswer(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name   string
-		handle http.HandlerFunc
-		code   string
+		name    string
+		handle  http.HandlerFunc
+		code    string
+		timeout time.Duration
 	}{
-		{"cut", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "HTTP.CONNECTION_LOST"},
+		{"cut", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "HTTP.CONNECTION_LOST", 0},
 		{"cut within the answer", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = io.WriteString(w, `{"requestId":`)
-		}, "HTTP.CONNECTION_LOST"},
+		}, "HTTP.CONNECTION_LOST", 0},
 		{"too large", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, `{"requestId":"r-1"}`+strings.Repeat(" ", 16<<20))
-		}, "HTTP.UNREADABLE"},
-		{"too late", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "HTTP.DEADLINE_EXCEEDED"},
+		}, "HTTP.UNREADABLE", 0},
+		{"too late", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "HTTP.DEADLINE_EXCEEDED", time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			g := serve(t, tt.handle)
-			r := to(t, g, func(c *datamanager.Config) { c.Timeout = time.Second }).Upload(t.Context(), batch(t, 2), false)
+			r := to(t, g, func(c *datamanager.Config) { c.Timeout = tt.timeout }).Upload(t.Context(), batch(t, 2), false)
 			if r.Call == nil || !r.Unknown || r.Call.Code != tt.code || r.Call.Verdict != conversions.Retry || r.Call.Counts {
 				t.Errorf("unknown %t, call %+v", r.Unknown, r.Call)
 			}
