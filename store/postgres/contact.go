@@ -16,10 +16,11 @@ const contactPage = 500
 
 // selectContactClicks walks back along the primary key of contact_click.
 const selectContactClicks = `SELECT ` + eventColumns + `
-	FROM contact_click AS c JOIN event AS e ON e.account = c.account AND e.seq = c.seq
-	LEFT JOIN identity AS i ON i.account = c.account AND i.seq = c.seq
-	WHERE c.account = $1 AND c.source = $2 AND c.contact = $3 AND c.at >= $4 AND c.at <= $5
-	ORDER BY c.at DESC, c.seq DESC LIMIT $6`
+	FROM (SELECT at, seq FROM contact_click WHERE account = $1 AND source = $2 AND contact = $3 AND at >= $4 AND at <= $5
+		ORDER BY at DESC, seq DESC LIMIT $6) AS c
+	CROSS JOIN LATERAL (SELECT * FROM event WHERE account = $1 AND seq = c.seq OFFSET 0) AS e
+	LEFT JOIN LATERAL (SELECT doc FROM identity WHERE account = $1 AND seq = c.seq OFFSET 0) AS i ON true
+	ORDER BY c.at DESC, c.seq DESC`
 
 // ContactClicks implements store.Folding.
 func (s *Store) ContactClicks(ctx context.Context, q conversions.ContactQuery) ([]conversions.Event, error) {
@@ -165,9 +166,26 @@ func forget(ctx context.Context, t *tx, a conversions.AccountID, source string, 
 	t.queue(`DELETE FROM contact_click AS c USING unnest($3::text[], $4::bigint[]) AS n (contact, seq)
 		WHERE c.account = $1 AND c.source = $2 AND c.contact = n.contact AND c.seq = n.seq`,
 		quoted(a), quoted(source), gone.contacts, gone.seqs)
-	t.queue(deleteClicks, quoted(a), ids)
-	t.queue(`DELETE FROM slot WHERE account = $1 AND conversion = ANY ($2)`, quoted(a), ids)
-	return len(gone.seqs), nil
+	return len(gone.seqs), forgetSlots(ctx, t, a, ids, gone.clicks)
+}
+
+// forgetSlots deletes which click ids are wanted for rows, and the seconds that
+// the rows hold of those click ids and of erased ones.
+func forgetSlots(ctx context.Context, t *tx, a conversions.AccountID, ids []int64, clicks []string) error {
+	t.query(func(rows pgx.Rows) error {
+		click, err := scanned[string](rows)
+		clicks = append(clicks, click)
+		return err
+	}, deleteClicks+` RETURNING click`, quoted(a), ids)
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
+	hashes := make([]int64, len(clicks))
+	for i, click := range clicks {
+		hashes[i] = hashed(unquoted[string](click))
+	}
+	t.queue(`DELETE FROM slot WHERE account = $1 AND click = ANY ($2) AND conversion = ANY ($3)`, quoted(a), hashes, ids)
+	return nil
 }
 
 // takenBy returns the rows of any lead that took a click id of the erased side

@@ -93,10 +93,11 @@ func readEvent(rows pgx.Rows) (conversions.Event, error) {
 // every stage and generation in the order in which they were made.
 const (
 	gatherEvents = `SELECT ` + eventColumns + ` FROM unnest($2::text[], $3::text[]) AS n (source, lead)
-		JOIN event AS e ON e.account = $1 AND e.source = n.source AND e.lead = n.lead
-		LEFT JOIN identity AS i ON i.account = $1 AND i.seq = e.seq ORDER BY e.seq`
+		CROSS JOIN LATERAL (SELECT * FROM event WHERE account = $1 AND source = n.source AND lead = n.lead OFFSET 0) AS e
+		LEFT JOIN LATERAL (SELECT doc FROM identity WHERE account = $1 AND seq = e.seq OFFSET 0) AS i ON true ORDER BY e.seq`
 	gatherRows = `SELECT c.doc FROM unnest($2::text[], $3::text[]) AS n (source, lead)
-		JOIN conversion AS c ON c.account = $1 AND c.source = n.source AND c.lead = n.lead ORDER BY c.id`
+		CROSS JOIN LATERAL (SELECT id, doc FROM conversion WHERE account = $1 AND source = n.source AND lead = n.lead OFFSET 0) AS c
+		ORDER BY c.id`
 )
 
 // gather makes leads whole: it reads the events and rows of all of them with
@@ -130,8 +131,10 @@ func gather(ctx context.Context, t *tx, a conversions.AccountID, work []conversi
 }
 
 // deleteNotices takes notices off the inbox by their exact numbers.
-const deleteNotices = `DELETE FROM inbox AS i USING unnest($2::bigint[], $3::text[], $4::text[]) AS n (notice, source, lead)
-	WHERE i.account = $1 AND i.notice = n.notice AND i.source = n.source AND i.lead = n.lead`
+const deleteNotices = `DELETE FROM inbox WHERE ctid = ANY (ARRAY(
+	SELECT i.ctid FROM unnest($2::bigint[], $3::text[], $4::text[]) AS n (notice, source, lead)
+	CROSS JOIN LATERAL (SELECT ctid FROM inbox
+		WHERE account = $1 AND notice = n.notice AND source = n.source AND lead = n.lead OFFSET 0) AS i))`
 
 // Decide implements store.Folding.
 func (s *Store) Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error {

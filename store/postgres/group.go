@@ -149,6 +149,16 @@ func (g *group) bind(t *tx) []binding {
 	return fresh
 }
 
+// Look-ups of one delivery n, or of one event e's lead. OFFSET 0 keeps the
+// planner from making a join of them, which it might turn round.
+const (
+	copyInLog = `SELECT e.seq AS number, e.received FROM bound AS b CROSS JOIN LATERAL (SELECT seq, received FROM event
+		WHERE account = b.account AND source = n.source AND body = n.body OFFSET 0) AS e WHERE b.source = n.source OFFSET 0`
+	copyInQuarantine = `SELECT q.id AS number, q.received FROM bound AS b CROSS JOIN LATERAL (SELECT id, received FROM quarantine
+		WHERE account = b.account AND source = n.source AND body = n.body OFFSET 0) AS q WHERE b.source = n.source OFFSET 0`
+	tagOfLead = `SELECT FROM event AS o WHERE o.account = e.account AND o.source = e.source AND o.lead = e.lead AND o.outcome > '' OFFSET 0`
+)
+
 // insertEvents writes events, their side rows, notices and clicks of contacts
 // in one statement. A delivery that is stored already, under any account that
 // its source was ever bound to, is left out. Most leads are never tagged, and a
@@ -160,14 +170,10 @@ WITH given AS MATERIALIZED (
 	SELECT nextval('event_seq_seq') AS seq, n.*
 	FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bytea[], $9::bytea[],
 		$10::boolean[]) WITH ORDINALITY AS n (account, source, body, lead, kind, outcome, received, doc, person, tagged, ord)
-	WHERE NOT EXISTS (SELECT FROM bound AS b JOIN event AS e ON e.account = b.account AND e.source = n.source AND e.body = n.body
-			WHERE b.source = n.source)
-		AND ($11 OR NOT EXISTS (SELECT FROM bound AS b JOIN quarantine AS q
-			ON q.account = b.account AND q.source = n.source AND q.body = n.body WHERE b.source = n.source))
+	WHERE NOT EXISTS (` + copyInLog + `) AND ($11 OR NOT EXISTS (` + copyInQuarantine + `))
 ), fresh AS MATERIALIZED (
-	SELECT g.*, g.lead <> '' AND (g.tagged OR EXISTS (SELECT FROM event AS e
-		WHERE e.account = g.account AND e.source = g.source AND e.lead = g.lead AND e.outcome > '')) AS noticed
-	FROM given AS g
+	SELECT e.*, e.lead <> '' AND (e.tagged OR EXISTS (` + tagOfLead + `)) AS noticed
+	FROM given AS e
 ), log AS (
 	INSERT INTO event (seq, account, source, body, lead, kind, outcome, received, doc)
 	SELECT seq, account, source, body, lead, kind, outcome, received, doc FROM fresh
@@ -182,7 +188,8 @@ SELECT ord, seq, noticed FROM fresh`
 const insertContacts = `INSERT INTO contact_click (account, source, contact, at, seq)
 	SELECT e.account, e.source, n.contact, n.at, e.seq
 	FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[]) AS n (account, source, body, contact, at)
-	JOIN event AS e ON e.account = n.account AND e.source = n.source AND e.body = n.body ON CONFLICT DO NOTHING`
+	CROSS JOIN LATERAL (SELECT * FROM event WHERE account = n.account AND source = n.source AND body = n.body OFFSET 0) AS e
+	ON CONFLICT DO NOTHING`
 
 func (g *group) queueEvents(t *tx, events []*eventRecord, released bool) {
 	c := columnsOf(events)
@@ -226,10 +233,7 @@ func queueContacts(t *tx, events []*eventRecord) {
 const insertQuarantined = `INSERT INTO quarantine (account, source, body, received, doc)
 	SELECT account, source, body, received, doc
 	FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::text[]) AS n (account, source, body, received, doc)
-	WHERE NOT EXISTS (SELECT FROM bound AS b JOIN event AS e ON e.account = b.account AND e.source = n.source AND e.body = n.body
-			WHERE b.source = n.source)
-		AND NOT EXISTS (SELECT FROM bound AS b JOIN quarantine AS q
-			ON q.account = b.account AND q.source = n.source AND q.body = n.body WHERE b.source = n.source)
+	WHERE NOT EXISTS (` + copyInLog + `) AND NOT EXISTS (` + copyInQuarantine + `)
 	RETURNING id, source, body`
 
 func (g *group) queueQuarantined(t *tx) {
@@ -254,21 +258,18 @@ func (g *group) queueQuarantined(t *tx) {
 }
 
 // selectCopies finds the first copies of deliveries.
-const selectCopies = `SELECT n.source, n.body, e.seq, e.received
-	FROM unnest($1::text[], $2::bytea[]) AS n (source, body) JOIN bound AS b ON b.source = n.source
-	JOIN event AS e ON e.account = b.account AND e.source = n.source AND e.body = n.body
+const selectCopies = `SELECT n.source, n.body, e.number, e.received
+	FROM unnest($1::text[], $2::bytea[]) AS n (source, body) CROSS JOIN LATERAL (` + copyInLog + `) AS e
 	UNION ALL
-	SELECT n.source, n.body, q.id, q.received
-	FROM unnest($1::text[], $2::bytea[]) AS n (source, body) JOIN bound AS b ON b.source = n.source
-	JOIN quarantine AS q ON q.account = b.account AND q.source = n.source AND q.body = n.body`
+	SELECT n.source, n.body, q.number, q.received
+	FROM unnest($1::text[], $2::bytea[]) AS n (source, body) CROSS JOIN LATERAL (` + copyInQuarantine + `) AS q`
 
 // insertLate leaves notices of events whose leads have a tag by now.
 const insertLate = `INSERT INTO inbox (account, notice, source, lead)
 	SELECT e.account, 2 * e.seq, e.source, e.lead
 	FROM unnest($1::text[], $2::text[], $3::bytea[]) AS n (account, source, body)
-	JOIN event AS e ON e.account = n.account AND e.source = n.source AND e.body = n.body
-	WHERE e.lead <> '' AND EXISTS (SELECT FROM event AS o
-		WHERE o.account = e.account AND o.source = e.source AND o.lead = e.lead AND o.outcome > '')
+	CROSS JOIN LATERAL (SELECT * FROM event WHERE account = n.account AND source = n.source AND body = n.body OFFSET 0) AS e
+	WHERE e.lead <> '' AND EXISTS (` + tagOfLead + `)
 	ON CONFLICT DO NOTHING`
 
 // finish does what can only be done after the commit: it finds the first copies

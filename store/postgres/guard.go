@@ -20,7 +20,12 @@ func (s *Store) Uploaded(ctx context.Context, a conversions.AccountID, since tim
 	return n[0], nil
 }
 
-const lastAnswers = selectEntry + `WHERE account = $1 AND answered = 'upload' ORDER BY seq DESC LIMIT $2`
+// lastAnswers walks back through where answers stand.
+const lastAnswers = `SELECT l.seq, l.account, l.conversion, l.at, l.kind, l.body
+	FROM (SELECT first, last FROM told WHERE account = $1 ORDER BY last DESC LIMIT $2) AS t
+	CROSS JOIN LATERAL (SELECT * FROM ledger WHERE account = $1 AND seq BETWEEN t.first AND t.last AND answered = 'upload'
+		ORDER BY seq DESC LIMIT $2) AS l
+	ORDER BY t.last DESC, l.seq DESC LIMIT $2`
 
 // LastAnswers implements store.Sending.
 func (s *Store) LastAnswers(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Entry, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -29,7 +30,7 @@ type recorder struct {
 // recorded is a row as it was, and as the entries leave it.
 type recorded struct {
 	before, now conversions.Row
-	isNew       bool
+	at          string // where the row stands in the table (ctid); empty if it is new
 	click       string // what the click index is to hold
 	clickSet    bool
 	touched     bool
@@ -52,7 +53,7 @@ func newRecorder(t *tx, a conversions.AccountID, entries []conversions.Entry) *r
 		}
 	}
 	if len(ids) > 0 {
-		t.query(r.load, selectRows, quoted(a), ids)
+		t.query(r.load, selectRows, quoted(a), distinct(ids))
 	}
 	if created > 0 {
 		t.query(func(rows pgx.Rows) error {
@@ -64,15 +65,23 @@ func newRecorder(t *tx, a conversions.AccountID, entries []conversions.Entry) *r
 	return r
 }
 
-// selectRows reads rows by id. A row is read once although it is named twice.
-const selectRows = `SELECT doc FROM conversion WHERE account = $1 AND id = ANY ($2)`
+// selectRows reads rows by id, and where they stand in the table.
+const selectRows = `SELECT c.doc, c.ctid::text FROM unnest($2::bigint[]) AS n (id)
+	CROSS JOIN LATERAL (SELECT doc, ctid FROM conversion WHERE account = $1 AND id = n.id OFFSET 0) AS c`
+
+// distinct returns the ids in order, each once.
+func distinct(ids []conversions.RowID) []conversions.RowID {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
 
 func (r *recorder) load(rows pgx.Rows) error {
 	row, err := readRow(rows)
 	if err != nil {
 		return err
 	}
-	r.rows[row.ID] = &recorded{before: row, now: row}
+	r.rows[row.ID] = &recorded{before: row, now: row, at: string(rows.RawValues()[1])}
 	return nil
 }
 
@@ -98,7 +107,7 @@ func (r *recorder) apply(e *conversions.Entry) error {
 	}
 	if e.Key != nil {
 		e.Row, r.ids = r.ids[0], r.ids[1:]
-		r.rows[e.Row] = &recorded{isNew: true}
+		r.rows[e.Row] = &recorded{}
 	}
 	if e.Row == 0 {
 		return nil
@@ -136,9 +145,14 @@ func (s *Store) recordAll(ctx context.Context, l conversions.Lease, entries []co
 	})
 }
 
-// insertEntries appends to the ledger, in the order given.
-const insertEntries = `INSERT INTO ledger (account, conversion, at, kind, answered, body)
+// insertEntries appends to the ledger, in the order given; insertAnswers also
+// notes where among them answers to uploads are.
+const (
+	insertEntries = `INSERT INTO ledger (account, conversion, at, kind, answered, body)
 	SELECT $1, n.* FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::bytea[]) AS n`
+	insertAnswers = `WITH n AS (` + insertEntries + ` RETURNING seq, answered)
+	INSERT INTO told (account, first, last) SELECT $1, min(seq), max(seq) FROM n WHERE answered = 'upload'`
+)
 
 // queueEntries appends tidied entries to the ledger.
 func queueEntries(t *tx, a conversions.AccountID, es []conversions.Entry) {
@@ -153,7 +167,11 @@ func queueEntries(t *tx, a conversions.AccountID, es []conversions.Entry) {
 		rows[i], at[i], kinds[i], answered[i] = int64(e.Row), micros(e.At), string(e.Kind), string(answeredOp(e))
 		p.add(func(buf []byte) []byte { return compact.AppendEntry(buf, e) })
 	}
-	t.queue(insertEntries, quoted(a), rows, at, kinds, answered, p.docs())
+	text := insertEntries
+	if slices.Contains(answered, string(conversions.OpUpload)) {
+		text = insertAnswers
+	}
+	t.queue(text, quoted(a), rows, at, kinds, answered, p.docs())
 }
 
 // paper is documents in one piece of memory.

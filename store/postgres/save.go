@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"errors"
+
 	"closeloop/conversions"
 	"closeloop/store/compact"
 )
@@ -11,13 +13,17 @@ const (
 			at, wanted_cents, known_cents, state, reason, known, currency, doc)
 		SELECT $1, n.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[],
 			$8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[]) AS n`
+	// Rows are found again where this transaction read them: nobody else changes
+	// the account's rows meanwhile.
 	updateRows = `UPDATE conversion AS c SET at = n.at, wanted_cents = n.wanted_cents, known_cents = n.known_cents, state = n.state,
 			reason = n.reason, known = n.known, currency = n.currency, doc = n.doc
-		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
-			$10::bytea[]) AS n (id, at, wanted_cents, known_cents, state, reason, known, currency, doc)
-		WHERE c.account = $1 AND c.id = n.id`
-	deletePending = `DELETE FROM pending AS p USING unnest($2::smallint[], $3::bigint[], $4::bigint[]) AS n (rank, deadline, conversion)
-		WHERE p.account = $1 AND p.rank = n.rank AND p.deadline = n.deadline AND p.conversion = n.conversion`
+		FROM unnest($1::text[]::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+			$9::bytea[]) AS n (place, at, wanted_cents, known_cents, state, reason, known, currency, doc)
+		WHERE c.ctid = n.place`
+	deletePending = `DELETE FROM pending WHERE ctid = ANY (ARRAY(
+		SELECT p.ctid FROM unnest($2::smallint[], $3::bigint[], $4::bigint[]) AS n (rank, deadline, conversion)
+		CROSS JOIN LATERAL (SELECT ctid FROM pending
+			WHERE account = $1 AND rank = n.rank AND deadline = n.deadline AND conversion = n.conversion OFFSET 0) AS p))`
 	insertPending = `INSERT INTO pending (account, rank, deadline, conversion, due, op, action)
 		SELECT $1, n.* FROM unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[]) AS n`
 	upsertClicks = `INSERT INTO click_index AS c (account, conversion, click)
@@ -56,11 +62,12 @@ func cents(r *conversions.Row) (wanted, known conversions.Cents) {
 // queueRows writes the rows. Two of one key cannot be: the second is refused.
 func (r *recorder) queueRows(t *tx) {
 	fresh, old := rowColumns{docs: newPaper(len(r.changed))}, rowColumns{docs: newPaper(len(r.changed))}
-	var source, lead, stage, orderID []string
+	var places, source, lead, stage, orderID []string
 	var generation []int32
 	for _, c := range r.changed {
-		if !c.isNew {
+		if c.at != "" {
 			old.add(&c.now)
+			places = append(places, c.at)
 			continue
 		}
 		fresh.add(&c.now)
@@ -74,8 +81,21 @@ func (r *recorder) queueRows(t *tx) {
 			fresh.at, fresh.wanted, fresh.known, fresh.state, fresh.reason, fresh.status, fresh.currency, fresh.docs.docs())
 	}
 	if len(old.ids) > 0 {
-		t.queue(updateRows, quoted(r.account), old.ids,
+		t.exec(exactly(len(places)), updateRows, places,
 			old.at, old.wanted, old.known, old.state, old.reason, old.status, old.currency, old.docs.docs())
+	}
+}
+
+// errMoved says that rows were not where they were read a moment before.
+var errMoved = errors.New("rows changed under the lease's lock")
+
+// exactly is for a statement that is to change a known number of rows.
+func exactly(n int) func(int) error {
+	return func(changed int) error {
+		if changed != n {
+			return errMoved
+		}
+		return nil
 	}
 }
 
@@ -137,7 +157,7 @@ func (r *recorder) queueClicks(t *tx) {
 	var clicks []string
 	for _, c := range r.changed {
 		switch {
-		case !c.clickSet, c.isNew && c.click == "":
+		case !c.clickSet, c.at == "" && c.click == "":
 		case c.click == "":
 			gone = append(gone, int64(c.now.ID))
 		default:

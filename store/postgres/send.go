@@ -12,11 +12,14 @@ import (
 	"closeloop/store/compact"
 )
 
-// selectDue walks what is pending in its own order, up to the limit.
-const selectDue = `SELECT c.doc FROM pending AS p JOIN conversion AS c ON c.account = p.account AND c.id = p.conversion
-	WHERE p.account = $1 AND p.due <= $2 AND ($5 = '' OR p.op = $5) AND p.action <> ALL ($3)
-		AND p.conversion NOT IN (` + inFlight + `)
-	ORDER BY p.rank, p.deadline, p.conversion LIMIT $4`
+// selectDue walks what is pending in its own order, up to the limit, and looks
+// up those rows.
+const selectDue = `SELECT c.doc FROM (
+		SELECT account, conversion, rank, deadline FROM pending
+		WHERE account = $1 AND due <= $2 AND ($5 = '' OR op = $5) AND action <> ALL ($3) AND conversion NOT IN (` + inFlight + `)
+		ORDER BY rank, deadline, conversion LIMIT $4) AS p
+	CROSS JOIN LATERAL (SELECT doc FROM conversion WHERE account = p.account AND id = p.conversion OFFSET 0) AS c
+	ORDER BY p.rank, p.deadline, p.conversion`
 
 // Due implements store.Sending.
 func (s *Store) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
@@ -33,7 +36,7 @@ func (s *Store) Due(ctx context.Context, a conversions.AccountID, c conversions.
 
 // Rows implements store.Sending.
 func (s *Store) Rows(ctx context.Context, a conversions.AccountID, ids []conversions.RowID) ([]conversions.Row, error) {
-	rows, err := query(ctx, s.db, readRow, selectRows, quoted(a), ids)
+	rows, err := query(ctx, s.db, readRow, selectRows, quoted(a), distinct(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read %d rows of %s: %w", len(ids), a, err)
 	}
@@ -48,14 +51,12 @@ func (s *Store) Begin(ctx context.Context, l conversions.Lease, given conversion
 		if b.Account != l.Account {
 			return errForeign
 		}
-		m := mover{b: &b, held: map[conversions.RowID][]slotKey{}}
 		people := queuePeople(t, b.Account, b.Items)
-		m.queueHeld(t)
 		if err := t.flush(ctx); err != nil {
 			return err
 		}
 		people.fill(b.Items)
-		if err := m.moveApart(ctx, t); err != nil {
+		if err := moveApart(ctx, t, &b); err != nil {
 			return err
 		}
 		queueBatch(t, &b)
@@ -103,7 +104,8 @@ func rowIDs(items []conversions.Item) []int64 {
 // flushed.
 type people map[int64]conversions.Person
 
-const selectPeople = `SELECT seq, doc FROM identity WHERE account = $1 AND seq = ANY ($2)`
+const selectPeople = `SELECT n.seq, i.doc FROM unnest($2::bigint[]) AS n (seq)
+	CROSS JOIN LATERAL (SELECT doc FROM identity WHERE account = $1 AND seq = n.seq OFFSET 0) AS i`
 
 // queuePeople queues the reading of the side rows that items' clicks stand in.
 func queuePeople(t *tx, a conversions.AccountID, items []conversions.Item) people {

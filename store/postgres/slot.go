@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,125 +11,114 @@ import (
 	"closeloop/conversions"
 )
 
-// maxMoves is by how many seconds at most a row's own earlier slot is looked
-// for. As many rows would have to share click, action and second before one
-// could be further away.
-const maxMoves = 120
+// clickSlots names all seconds of one click for one action, by hashes.
+type clickSlots struct{ click, action int64 }
 
-// slotKey names one second of one click for one action.
-type slotKey [16]byte
-
-func keyOf(it *conversions.Item, at time.Time) slotKey {
-	text := make([]byte, 0, 256)
-	for _, part := range []string{it.Action, string(it.Click.Kind), it.ClickID} {
-		text = append(append(text, part...), 0)
-	}
-	text = binary.BigEndian.AppendUint64(text, uint64(at.Unix())) //nolint:gosec // only has to be distinct
-	sum := sha256.Sum256(text)
-	return slotKey(sum[:16])
+// hashed is a number that stands for a text: half of half of SHA-256. Two texts
+// with the same number would only be kept a second apart without need.
+func hashed(text string) int64 {
+	sum := sha256.Sum256([]byte(text))
+	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // only has to be distinct
 }
+
+// The seconds that are taken of clicks, and the taking of more.
+const (
+	selectSlots = `SELECT n.click, n.action, s.second, s.conversion FROM unnest($2::bigint[], $3::bigint[]) AS n (click, action)
+		CROSS JOIN LATERAL (SELECT second, conversion FROM slot WHERE account = $1 AND click = n.click AND action = n.action OFFSET 0) AS s`
+	insertSlots = `INSERT INTO slot (account, click, action, second, conversion)
+		SELECT $1, n.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) AS n`
+)
 
 // mover gives every upload of a batch a second that no other row has for its
 // action and click, and remembers it. A row that has one keeps it.
-// Adjustments are of a conversion as it was uploaded and stay as they are.
 type mover struct {
-	b    *conversions.Batch
-	held map[conversions.RowID][]slotKey // the slots that rows of the batch had
+	items []*conversions.Item // the uploads; what was erased has nothing to send, so nothing to keep apart
+	names []clickSlots        // of each item
+	taken map[clickSlots]map[int64]conversions.RowID
 }
 
-const (
-	selectSlots = `SELECT conversion, key FROM slot WHERE account = $1 AND conversion = ANY ($2)`
-	takeSlots   = `INSERT INTO slot (account, key, conversion)
-		SELECT $1, n.* FROM unnest($2::bytea[], $3::bigint[]) AS n ON CONFLICT DO NOTHING RETURNING key`
-)
-
-// queueHeld queues the reading of the slots that the batch's rows have.
-func (m *mover) queueHeld(t *tx) {
-	t.query(func(rows pgx.Rows) error {
-		var id conversions.RowID
-		var key []byte
-		if err := scan(rows, &id, &key); err != nil {
-			return err
-		}
-		m.held[id] = append(m.held[id], slotKey(key))
-		return nil
-	}, selectSlots, quoted(m.b.Account), rowIDs(m.b.Items))
-}
-
-// moveApart takes seconds for the whole batch at once, and again for those
-// that were taken by others, a second later each time. Nobody else takes any
-// meanwhile: the lease is locked.
-func (m *mover) moveApart(ctx context.Context, t *tx) error {
-	open := m.open()
-	asked := make(map[slotKey]bool, len(open))
-	for len(open) > 0 {
-		keys, rows := make([]slotKey, len(open)), make([]int64, len(open))
-		for i, it := range open {
-			keys[i], rows[i] = keyOf(it, it.At), int64(it.Row)
-			for asked[keys[i]] {
-				it.At = it.At.Add(time.Second)
-				keys[i] = keyOf(it, it.At)
-			}
-			asked[keys[i]] = true
-		}
-		taken, err := take(ctx, t, m.b.Account, keys, rows)
-		if err != nil {
-			return err
-		}
-		left := open[:0]
-		for i, it := range open {
-			if !taken[keys[i]] {
-				left = append(left, it)
-			}
-		}
-		open = left
-	}
-	return nil
-}
-
-// open are the items that have no second yet. What was erased has nothing to
-// send, so nothing to keep apart.
-func (m *mover) open() []*conversions.Item {
-	var open []*conversions.Item
-	for i := range m.b.Items {
-		it := &m.b.Items[i]
+// moveApart moves the items of a batch apart and queues the taking of their
+// seconds. Nobody else takes any meanwhile: the account's lease is locked.
+// Adjustments are of a conversion as it was uploaded and stay as they are.
+func moveApart(ctx context.Context, t *tx, b *conversions.Batch) error {
+	m := mover{taken: map[clickSlots]map[int64]conversions.RowID{}}
+	actions := map[string]int64{} // a batch has few
+	for i := range b.Items {
+		it := &b.Items[i]
 		if it.Op != conversions.OpUpload || it.ClickID == "" {
 			continue
 		}
-		if at, ok := heldSecond(it, m.held[it.Row]); ok {
-			it.At = at
-			continue
+		if _, known := actions[it.Action]; !known {
+			actions[it.Action] = hashed(it.Action)
 		}
-		open = append(open, it)
+		m.items = append(m.items, it)
+		m.names = append(m.names, clickSlots{hashed(it.ClickID), actions[it.Action]})
 	}
-	return open
+	if len(m.items) == 0 {
+		return nil
+	}
+	if err := m.load(ctx, t, b.Account); err != nil {
+		return err
+	}
+	m.queue(t, b.Account)
+	return nil
 }
 
-// take takes the slots that are free and returns which those were.
-func take(ctx context.Context, t *tx, a conversions.AccountID, keys []slotKey, rows []int64) (map[slotKey]bool, error) {
-	taken := make(map[slotKey]bool, len(keys))
-	octets := make([][]byte, len(keys))
-	for i := range keys {
-		octets[i] = keys[i][:]
+// load reads the seconds that are taken of the items' clicks.
+func (m *mover) load(ctx context.Context, t *tx, a conversions.AccountID) error {
+	var clicks, actions []int64
+	for _, n := range m.names {
+		if m.taken[n] == nil {
+			m.taken[n] = map[int64]conversions.RowID{}
+			clicks, actions = append(clicks, n.click), append(actions, n.action)
+		}
 	}
 	t.query(func(rows pgx.Rows) error {
-		taken[slotKey(rows.RawValues()[0])] = true
-		return nil
-	}, takeSlots, quoted(a), octets, rows)
-	return taken, t.flush(ctx)
+		var n clickSlots
+		var second int64
+		var row conversions.RowID
+		err := scan(rows, &n.click, &n.action, &second, &row)
+		if err == nil {
+			m.taken[n][second] = row
+		}
+		return err
+	}, selectSlots, quoted(a), clicks, actions)
+	return t.flush(ctx)
 }
 
-// heldSecond returns the second that a row once had for the item's click, at
-// the item's time or after it.
-func heldSecond(it *conversions.Item, held []slotKey) (time.Time, bool) {
-	if len(held) == 0 {
-		return time.Time{}, false
+// queue finds every item its second and queues the taking of new ones.
+func (m *mover) queue(t *tx, a conversions.AccountID) {
+	var clicks, actions, seconds, rows []int64
+	for i, it := range m.items {
+		taken := m.taken[m.names[i]]
+		second, isNew := secondFor(it, taken)
+		it.At = it.At.Add(time.Duration(second-it.At.Unix()) * time.Second)
+		if !isNew {
+			continue
+		}
+		taken[second] = it.Row
+		clicks, actions = append(clicks, m.names[i].click), append(actions, m.names[i].action)
+		seconds, rows = append(seconds, second), append(rows, int64(it.Row))
 	}
-	for n := range maxMoves {
-		at := it.At.Add(time.Duration(n) * time.Second)
-		if slices.Contains(held, keyOf(it, at)) {
-			return at, true
+	if len(rows) > 0 {
+		t.queue(insertSlots, quoted(a), clicks, actions, seconds, rows)
+	}
+}
+
+// secondFor is the earliest second from the item's own on that its row has
+// already, or else that nobody has.
+func secondFor(it *conversions.Item, taken map[int64]conversions.RowID) (second int64, isNew bool) {
+	first := it.At.Unix()
+	held := int64(-1)
+	for second, row := range taken {
+		if row == it.Row && second >= first && (held < 0 || second < held) {
+			held = second
 		}
 	}
-	return time.Time{}, false
+	if held >= 0 {
+		return held, false
+	}
+	for second = first; taken[second] != 0; second++ {
+	}
+	return second, true
 }

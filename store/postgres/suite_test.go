@@ -15,6 +15,9 @@ import (
 // takes longer than most of them run.
 var server = pgtest.Server{Migrate: migrated} //nolint:gochecknoglobals // ended by TestMain
 
+// disk is the PostgreSQL that benchmarks measure.
+var disk = pgtest.Server{Migrate: migrated, Disk: true} //nolint:gochecknoglobals // as server
+
 func migrated(ctx context.Context, dsn string) error {
 	_, _, err := postgres.Migrate(ctx, dsn)
 	return err
@@ -35,6 +38,7 @@ func driver() storetest.Driver {
 func TestMain(m *testing.M) {
 	code := storetest.Main(m, driver())
 	server.Close()
+	disk.Close()
 	os.Exit(code)
 }
 

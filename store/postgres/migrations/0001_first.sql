@@ -111,14 +111,16 @@ CREATE TABLE click_index (
 );
 CREATE INDEX click_index_click ON click_index (account, click);
 
--- Which row sends at which second of a click and action: half of SHA-256 over the three. Erasable.
+-- Which row sends at which second of a click and action. Erasable. One index does for both questions, which seconds of
+-- a click are taken and which one a row had, because a row's earlier second is looked for only among its click's.
 CREATE TABLE slot (
+  click      bigint NOT NULL, -- hash of the click id
+  action     bigint NOT NULL, -- hash of the conversion action
+  second     bigint NOT NULL, -- since 1970
   conversion bigint NOT NULL,
   account    text COLLATE "C" NOT NULL,
-  key        bytea NOT NULL,
-  PRIMARY KEY (account, key)
+  PRIMARY KEY (account, click, action, second)
 );
-CREATE INDEX slot_conversion ON slot (account, conversion);
 
 -- Which events bring a click id of a contact, for the rule that lets an outcome take one. Erasable. Written only by a
 -- program that was asked to; see contact_mark.
@@ -207,7 +209,15 @@ CREATE TABLE ledger (
   PRIMARY KEY (account, seq)
 );
 CREATE INDEX ledger_conversion ON ledger (account, conversion, seq);
-CREATE INDEX ledger_upload ON ledger (account, seq) WHERE answered = 'upload'; -- the latest answers, for the guard of mass refusals
+
+-- Where in the ledger answers to uploads stand, for the guard of mass refusals: a row for each batch's answers costs less
+-- than an index of them.
+CREATE TABLE told (
+  first   bigint NOT NULL, -- the ledger's number of the first and the last of them
+  last    bigint NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  PRIMARY KEY (account, last)
+);
 
 CREATE TRIGGER ledger_keep BEFORE UPDATE OR DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION keep();
 CREATE TRIGGER ledger_keep_all BEFORE TRUNCATE ON ledger EXECUTE FUNCTION keep();

@@ -33,13 +33,17 @@ type cluster struct {
 // that those a killed process left behind are found.
 const folders = "closeloop-pg-"
 
-func startCluster() (*cluster, error) {
+func startCluster(disk bool) (*cluster, error) {
 	bin, err := findBinaries()
 	if err != nil {
 		return nil, err
 	}
-	sweep()
-	dir, err := os.MkdirTemp("", folders+strconv.Itoa(os.Getpid())+"-")
+	place := os.TempDir()
+	if quick := memory(); !disk && quick != "" {
+		place = quick
+	}
+	sweep(place)
+	dir, err := os.MkdirTemp(place, folders+strconv.Itoa(os.Getpid())+"-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the test server: %w", err)
 	}
@@ -74,8 +78,8 @@ func findBinaries() (string, error) {
 }
 
 // sweep deletes what processes that are gone have left behind.
-func sweep() {
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), folders+"*"))
+func sweep(place string) {
+	left, _ := filepath.Glob(filepath.Join(place, folders+"*"))
 	for _, dir := range left {
 		text, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), folders), "-")
 		if pid, err := strconv.Atoi(text); err == nil && gone(pid) {

@@ -36,6 +36,10 @@ type Server struct {
 	// Migrate brings the schema of an empty database up to date. It is run
 	// once: the databases are copies.
 	Migrate func(ctx context.Context, dsn string) error
+	// Disk keeps a throwaway cluster's files on disk, for what measures commits.
+	// Otherwise they are in memory where there is enough: every commit is
+	// flushed as it is on disk, and survives the death of any process.
+	Disk bool
 
 	once    sync.Once
 	err     error
@@ -99,7 +103,7 @@ func (s *Server) names0(tb testing.TB) string {
 func (s *Server) start() error {
 	address := os.Getenv(Variable)
 	if address == "" {
-		c, err := startCluster()
+		c, err := startCluster(s.Disk)
 		if err != nil {
 			return err
 		}

@@ -62,3 +62,14 @@ func lockThread() { runtime.LockOSThread() }
 
 // gone reports whether there is no process of that id.
 func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
+
+// memory is a folder whose files are in memory, or empty if there is none with
+// room for a cluster.
+func memory() string {
+	const dir, room = "/dev/shm", 2 << 30
+	var s syscall.Statfs_t
+	if syscall.Statfs(dir, &s) != nil || s.Bavail*uint64(s.Bsize) < room { //nolint:gosec // a block's size is positive
+		return ""
+	}
+	return dir
+}
