@@ -92,9 +92,9 @@ func (s *Scheduler) matcher(rules conversions.Rules, contact []conversions.Event
 }
 
 // lateClicks decides once more the rows that are about to be closed for want of
-// a click id: meanwhile the contact may have brought one, and that is no event
-// of their lead. It returns the decisions that give a row a click, and what is
-// left to close.
+// a click id: meanwhile the contact may have brought one, which wakes its leads,
+// but not any number of them. It returns the decisions that give a row a click,
+// and what is left to close.
 func (c *cycle) lateClicks(ctx context.Context, rows []conversions.Row, closed []conversions.Entry) (late []conversions.Decision, left []conversions.Entry, err error) {
 	if len(closed) == 0 || !c.s.heedsContacts(c.a.Rules) {
 		return nil, closed, nil

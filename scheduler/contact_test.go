@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"closeloop/conversions"
 	"closeloop/gclid"
 	"closeloop/scheduler"
@@ -111,52 +113,109 @@ func TestAnOutcomeTakesTheClickOfItsContact(t *testing.T) {
 	}
 }
 
+// visitTold is an event of a contact with a click id, from so long ago, that is
+// delivered now.
+func (c *contacts) visitTold(contact string, ago time.Duration, n int) {
+	c.t.Helper()
+	visit := c.event("", "", of(contact), click(clickID(n)))
+	visit.At = c.clock.now().Add(-ago)
+	c.append(visit)
+}
+
 func TestAClickOfTheContactThatCameLate(t *testing.T) {
 	t.Parallel()
+	for name, tt := range map[string]struct {
+		tag   []change
+		after time.Duration // between the tag and the click's delivery
+		told  string        // the contact that the click is of
+		ago   time.Duration // how long before the tag the click was
+		first string        // before the click came
+		want  string
+		by    conversions.MatchRule
+	}{
+		"while it waits":               {after: 2 * day, told: "c1", ago: day, first: "waiting waiting_for_click_id", want: "done 100.00", by: conversions.MatchContact},
+		"after it was skipped":         {after: 8 * day, told: "c1", ago: day, first: "skipped no_click_id", want: "done 100.00", by: conversions.MatchContact},
+		"instead of a placeholder":     {tag: []change{broken}, after: 2 * day, told: "c1", ago: day, first: "skipped placeholder_click_id", want: "done 100.00", by: conversions.MatchContact},
+		"of another contact":           {after: 8 * day, told: "c2", ago: day, first: "skipped no_click_id", want: "skipped no_click_id"},
+		"after the tag":                {after: 8 * day, told: "c1", ago: -time.Hour, first: "skipped no_click_id", want: "skipped no_click_id"},
+		"though of another channel":    {tag: []change{through("facebook/social")}, after: 8 * day, told: "c1", ago: day, first: "skipped no_click_id", want: "skipped no_click_id"},
+		"waiting, of another channel":  {tag: []change{through("google/organic")}, after: 2 * day, told: "c1", ago: day, first: "waiting waiting_for_click_id", want: "waiting waiting_for_click_id"},
+		"though it has one of its own": {tag: []change{click(clickID(2))}, after: 2 * day, told: "c1", ago: day, first: "done 100.00", want: "done 100.00", by: conversions.MatchOwn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newContacts(t)
+			c.happens("call", conversions.OutcomeBooked, append([]change{c.ago(8 * time.Hour), of("c1"), worth(100_00)}, tt.tag...)...)
+			google := c.script(done)
+			tagged := c.clock.now().Add(-8 * time.Hour)
+			c.runOn(c.on(google))
+			c.clock.advance(tt.after)
+			c.runOn(c.on(google))
+			if got := c.states()["call booked"]; got != tt.first {
+				t.Fatalf("before the click: got %q, want %q", got, tt.first)
+			}
+			c.visitTold(tt.told, c.clock.now().Sub(tagged)+tt.ago, 1)
+			c.runOn(c.on(google))
+			if got := c.states()["call booked"]; got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if got := c.rows()["call booked"].Want.Click.Rule; got != tt.by {
+				t.Errorf("rule: got %q, want %q", got, tt.by)
+			}
+		})
+	}
+}
+
+func broken(e *conversions.Event) {
+	e.Person.Clicks = append(e.Person.Clicks, conversions.FoundClick{Place: conversions.PlaceField, Damage: string(gclid.Placeholder), Unusable: true})
+}
+
+// A click that comes for what was decided, but not sent yet, is heeded: the
+// order of deliveries changes nothing.
+func TestANewerClickOfTheContactBeforeItIsSent(t *testing.T) {
+	t.Parallel()
 	c := newContacts(t)
-	c.happens("late", conversions.OutcomeQuoted, c.ago(2*time.Hour), of("c1"), worth(100_00))
-	c.happens("late", conversions.OutcomeBooked, c.ago(time.Hour), of("c1"), worth(100_00))
+	c.happens("visit", "", c.ago(4*day), of("c1"), click(clickID(1)))
+	c.happens("call", conversions.OutcomeBooked, c.ago(time.Hour), of("c1"), worth(100_00))
+	google := c.script(done)
+	c.runOn(c.on(google)) // not due yet
+	c.visitTold("c1", 2*day, 2)
+	c.clock.advance(day)
+	c.runOn(c.on(google))
+	calls := google.made()
+	if len(calls) != 1 || calls[0].batch.Items[0].ClickID != clickID(2) {
+		t.Errorf("got %d calls, want one with the newest click before the tag", len(calls))
+	}
+}
+
+// A contact that a sender uses for everybody: a delivery wakes a hundred leads,
+// the others are asked once more before they are closed.
+func TestAClickOfAContactOfVeryMany(t *testing.T) {
+	t.Parallel()
+	const many = 103
+	c := newContacts(t)
+	for i := range many {
+		c.happens(lead(i), conversions.OutcomeBooked, c.ago(2*time.Hour), of("c1"), worth(100_00))
+	}
 	google := c.script(done)
 	c.runOn(c.on(google))
-	visit := c.event("", "", of("c1"), click(clickID(1)))
-	visit.At = c.clock.now().Add(-5 * time.Hour)
 	c.clock.advance(6 * day)
-	visit.Received = c.clock.now()
-	c.append(visit)
-	c.happens("none", conversions.OutcomeBooked, c.ago(5*day), of("c2"), worth(100_00))
+	c.visitTold("c1", 7*day, 1)
+	c.happens("none", conversions.OutcomeBooked, c.ago(6*day), of("c2"), worth(100_00))
 	c.runOn(c.on(google))
-	if got := c.states()["late booked"]; got != "waiting waiting_for_click_id" || len(google.made()) != 0 {
-		t.Fatalf("while it waits: got %q and %d calls", got, len(google.made()))
+	if diff := cmp.Diff(map[string]int{"done": 100, "waiting waiting_for_click_id": 4}, c.tally()); diff != "" {
+		t.Fatalf("when the click came (-want +got):\n%s", diff)
 	}
 	c.clock.advance(day)
 	dry, err := c.on(google).RunNow(t.Context(), acme, true)
-	if err != nil || dry.Rows != 2 {
-		t.Errorf("dry run: got %d rows, %v, want 2", dry.Rows, err)
+	if err != nil || dry.Rows != 3 {
+		t.Errorf("dry run: got %d rows, %v, want 3", dry.Rows, err)
 	}
-	report := c.runOn(c.on(google))
-	if report.Rows != 2 || report.Closed != 0 {
-		t.Errorf("got %d rows and %d closed, want 2 and 0", report.Rows, report.Closed)
+	if report := c.runOn(c.on(google)); report.Rows != 3 || report.Closed != 1 {
+		t.Errorf("got %d rows and %d closed, want 3 and 1", report.Rows, report.Closed)
 	}
-	c.clock.advance(day)
-	if report := c.runOn(c.on(google)); report.Rows != 0 || report.Closed != 1 {
-		t.Errorf("without a click: got %d rows and %d closed, want 0 and 1", report.Rows, report.Closed)
-	}
-	decided := map[conversions.RowID]int{}
-	for _, e := range c.ledger() {
-		if e.Kind == conversions.EntryDecided {
-			decided[e.Row]++
-		}
-	}
-	for name, row := range c.rows() {
-		if n := decided[row.ID]; n > 2 {
-			t.Errorf("%s was decided %d times, want at most when it was tagged and when its wait was over", name, n)
-		}
-	}
-	want := map[string]string{"late booked": "done 100.00", "late quoted": "done 20.00", "none booked": "skipped no_click_id"}
-	for name, state := range c.states() {
-		if state != want[name] {
-			t.Errorf("%s: got %q, want %q", name, state, want[name])
-		}
+	if diff := cmp.Diff(map[string]int{"done": many, "skipped no_click_id": 1}, c.tally()); diff != "" {
+		t.Errorf("when the wait was over (-want +got):\n%s", diff)
 	}
 }
 

@@ -43,7 +43,13 @@ type Ingest interface {
 	// notice in the inbox of its account if it has an Outcome or another event
 	// of the lead has: a lead that was never tagged has nothing to fold
 	// (conversions.Fold), and its first tag leaves a notice for the whole of
-	// it. Concurrent calls share a commit; none waits for others to come.
+	// it. In a store that was opened to keep the clicks of contacts an event
+	// with a contact and a click id that may be sent also leaves notices for
+	// other leads that the contact's events of the same account and source
+	// name: for those with a row of which Google holds nothing, and for those
+	// with a tag and no row; for as many as a person has calls, not for any
+	// number.
+	// Concurrent calls share a commit; none waits for others to come.
 	Append(ctx context.Context, e conversions.Event) (conversions.Receipt, error)
 	// Quarantine stores an unreadable delivery in the same way. ID and Decided
 	// are ignored.

@@ -43,3 +43,27 @@ func TestTheClickOfAContact(t *testing.T) {
 		t.Errorf("audit show does not tell the rule:\n%s", shown)
 	}
 }
+
+// TestALateClickOfAContact: the call that brought the click is delivered after
+// the outcome of another call of hers was closed for want of one. An outcome
+// that names another channel stays closed.
+func TestALateClickOfAContact(t *testing.T) {
+	t.Parallel()
+	l := newQuickLoop(t)
+	l.edit(t, "    settle: 0s", "    settle: 0s\n    click_wait: 0s\n    match_contact: true")
+	server, url := l.serve(t)
+	social := bytes.ReplaceAll(tagged(44, 6, "booked", 900_00, ""), []byte(`"google_ads","medium":"cpc"`), []byte(`"facebook","medium":"social"`))
+	post(t, http.DefaultClient, url, tagged(43, 5, "booked", 2500_00, ""))
+	post(t, http.DefaultClient, url, social)
+	l.does(t, exitOK, "run", `rows 0,`)
+	l.does(t, exitOK, "audit list --state skipped", `43 +booked +skipped +2500\.00 `, `44 +booked +skipped +900\.00 `)
+
+	post(t, http.DefaultClient, url, tagged(42, 1, "no_answer", 0, sampleID(1)))
+	l.does(t, exitOK, "run", `done +1`)
+	if held := l.held(t); len(held) != 1 || held[0]["value"] != 2500.0 || held[0]["click_id"] != sampleID(1) {
+		t.Errorf("Google holds %v, want one conversion of 2500 by the contact's click", held)
+	}
+	shown := l.does(t, exitOK, "audit show 1", `state +done`, `click id +gclid of the same contact`)
+	list := l.does(t, exitOK, "audit list --lead 44", `booked +skipped +900\.00 .* No Google click id came`)
+	private(t, server.printed()+shown+list)
+}

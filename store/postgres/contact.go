@@ -32,7 +32,7 @@ func (s *Store) ContactClicks(ctx context.Context, q conversions.ContactQuery) (
 	return events, nil
 }
 
-// gatherContacts makes contact_click complete: it looks at every side row that
+// gatherContacts makes contact_click and contact_lead complete: it looks at every side row that
 // came since the last time, and moves the mark.
 func (db *database) gatherContacts(ctx context.Context) error {
 	from, to, err := db.openRange(ctx)
@@ -87,17 +87,13 @@ func gatherPage(ctx context.Context, t *tx, a conversions.AccountID, from, to in
 	if err := t.flush(ctx); err != nil {
 		return from, err
 	}
-	var sources, contacts []string
-	var at, seqs []int64
+	var named []contactEvent
 	for i := range page {
-		if e := &page[i]; bringsContactClick(&e.Person) {
-			sources, contacts = append(sources, quoted(e.Source)), append(contacts, quoted(e.Person.Contact))
-			at, seqs = append(at, micros(e.Order())), append(seqs, e.Seq)
+		if e, ok := namesContact(&page[i]); ok {
+			named = append(named, e)
 		}
 	}
-	t.queue(`INSERT INTO contact_click (account, source, contact, at, seq)
-		SELECT $1, n.* FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS n ON CONFLICT DO NOTHING`,
-		quoted(a), sources, contacts, at, seqs)
+	queueContacts(t, named)
 	if len(page) < contactPage {
 		return to, nil
 	}
@@ -166,6 +162,8 @@ func forget(ctx context.Context, t *tx, a conversions.AccountID, source string, 
 	t.queue(`DELETE FROM contact_click AS c USING unnest($3::text[], $4::bigint[]) AS n (contact, seq)
 		WHERE c.account = $1 AND c.source = $2 AND c.contact = n.contact AND c.seq = n.seq`,
 		quoted(a), quoted(source), gone.contacts, gone.seqs)
+	t.queue(`DELETE FROM contact_lead WHERE account = $1 AND source = $2 AND lead = $3 AND contact = ANY ($4)`,
+		quoted(a), quoted(source), quoted(lead), gone.contacts)
 	return len(gone.seqs), forgetSlots(ctx, t, a, ids, gone.clicks)
 }
 

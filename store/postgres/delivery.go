@@ -26,7 +26,6 @@ type eventRecord struct {
 	e                     conversions.Event
 	account, source, lead string // as stored
 	doc, person           []byte // person is nil if there is none
-	contact               *string
 }
 
 // quarantineRecord is a quarantined delivery ready to be written.
@@ -48,10 +47,6 @@ func newEventRecord(e conversions.Event) *eventRecord {
 	e.Person.Salt = make(conversions.Salt, saltSize)
 	_, _ = rand.Read(e.Person.Salt) // never fails
 	r.person = compact.AppendPerson(nil, &e.Person)
-	if bringsContactClick(&e.Person) {
-		contact := quoted(e.Person.Contact)
-		r.contact = &contact
-	}
 	return r
 }
 

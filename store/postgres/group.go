@@ -184,13 +184,6 @@ WITH given AS MATERIALIZED (
 )
 SELECT ord, seq, noticed FROM fresh`
 
-// insertContacts writes the clicks of contacts of events that were written.
-const insertContacts = `INSERT INTO contact_click (account, source, contact, at, seq)
-	SELECT e.account, e.source, n.contact, n.at, e.seq
-	FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[]) AS n (account, source, body, contact, at)
-	CROSS JOIN LATERAL (SELECT * FROM event WHERE account = n.account AND source = n.source AND body = n.body OFFSET 0) AS e
-	ON CONFLICT DO NOTHING`
-
 func (g *group) queueEvents(t *tx, events []*eventRecord, released bool) {
 	c := columnsOf(events)
 	tagged := make([]bool, len(events))
@@ -210,22 +203,7 @@ func (g *group) queueEvents(t *tx, events []*eventRecord, released bool) {
 		}
 		return nil
 	}, insertEvents, c.account, c.source, c.body, c.lead, c.kind, c.outcome, c.received, c.doc, c.person, tagged, released)
-	if g.in.contacts {
-		queueContacts(t, events)
-	}
-}
-
-func queueContacts(t *tx, events []*eventRecord) {
-	events = slices.DeleteFunc(slices.Clone(events), func(r *eventRecord) bool { return r.contact == nil })
-	if len(events) == 0 {
-		return
-	}
-	c := columnsOf(events)
-	contacts, at := make([]string, len(events)), make([]int64, len(events))
-	for i, r := range events {
-		contacts[i], at[i] = *r.contact, micros(r.e.Order())
-	}
-	t.queue(insertContacts, c.account, c.source, c.body, contacts, at)
+	queueContacts(t, g.contacts())
 }
 
 // insertQuarantined writes deliveries that could not be read, unless they are
@@ -289,6 +267,7 @@ func (g *group) finish(ctx context.Context, t *tx, unsure bool) error {
 		g.queueCopies(t, copies, unsure)
 	}
 	g.queueLate(t)
+	g.queueLateWake(t)
 	if len(t.reads) == 0 {
 		return nil
 	}

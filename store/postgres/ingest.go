@@ -20,7 +20,8 @@ type ingest struct {
 	db    *database
 	queue chan *delivery
 	ended chan struct{}
-	// contacts also keeps which events bring a click of a contact.
+	// contacts also keeps which leads name a contact, and which events bring a
+	// click of it.
 	contacts bool
 	// known are the bindings of sources to accounts that were written; used by
 	// the one goroutine only.

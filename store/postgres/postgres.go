@@ -26,9 +26,10 @@ import (
 type Options struct {
 	// Conns is the most connections that are open at a time; 0 means 12.
 	Conns int
-	// Contacts keeps an index of the clicks of contacts, which ContactClicks
-	// reads. It costs a delivery with both a small row more. When it was off,
-	// Open first makes the index complete.
+	// Contacts keeps indexes of the clicks of contacts, which ContactClicks
+	// reads, and of their leads, which a click wakes. It costs a delivery that
+	// names a contact a small row or two more. When it was off, Open first
+	// makes the indexes complete.
 	Contacts bool
 	// Wait waits before something is tried again, or until ctx ends; nil waits
 	// by the clock.

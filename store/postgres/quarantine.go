@@ -155,6 +155,7 @@ func (g *group) release(ctx context.Context, t *tx, q conversions.Quarantined) (
 func (s *Store) secondLook(ctx context.Context, g *group) error {
 	return s.db.write(ctx, func(_ context.Context, t *tx) error {
 		g.queueLate(t)
+		g.queueLateWake(t)
 		return nil
 	})
 }

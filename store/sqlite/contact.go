@@ -43,23 +43,72 @@ func insertContactClick(ctx context.Context, t tx, e *conversions.Event, seq int
 	return nil
 }
 
-// contactClick is an event of a group that brings a click of a contact.
-type contactClick struct {
+// wokenAtOnce is the most leads of a contact that one of its clicks wakes. A
+// person has fewer; what a sender uses as one contact for everybody must not
+// hold up deliveries. The scheduler asks once more before it closes a row.
+const wokenAtOnce = 100
+
+// wakeLeads leaves notices of the contact's leads that may take the click of
+// the event seq: Google holds nothing of one of their rows, or their tag was
+// not folded yet, perhaps because it is being folded now. A number that an
+// earlier call left for a lead stands for the same event.
+const wakeLeads = `INSERT INTO inbox (account, notice, source, lead)
+	SELECT ?1, 2 * ?4, ?2, l.lead FROM (
+		SELECT lead FROM contact_lead WHERE account = ?1 AND source = ?2 AND contact = ?3 ORDER BY lead DESC LIMIT ?5) AS l
+	WHERE EXISTS (SELECT 1 FROM conversion AS r
+			WHERE r.account = ?1 AND r.lead = l.lead AND r.source = ?2 AND r.known IN ('', 'refused'))
+		OR NOT EXISTS (SELECT 1 FROM conversion AS r WHERE r.account = ?1 AND r.lead = l.lead AND r.source = ?2)
+			AND EXISTS (SELECT 1 FROM event AS e WHERE e.account = ?1 AND e.source = ?2 AND e.lead = l.lead AND e.outcome > '')
+	ON CONFLICT DO NOTHING`
+
+// contactEvent is an event that names a contact.
+type contactEvent struct {
 	e   *conversions.Event
 	seq int64
 }
 
-// writeContacts writes the clicks of contacts of a group. The mark moves on
-// only from the event before: what another process took without them is
-// gathered later.
+// namesContact reports whether an event is of interest to the rule of the same
+// contact.
+func namesContact(e *conversions.Event) bool { return e.Person.Contact != "" }
+
+// writeContacts writes what the rule of the same contact needs of events, then
+// wakes the leads that may take their clicks.
+func writeContacts(ctx context.Context, t tx, events []contactEvent) error {
+	for _, c := range events {
+		e := c.e
+		if e.Lead == "" {
+			continue
+		}
+		_, err := t.exec(ctx, `INSERT INTO contact_lead (account, source, contact, lead) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			string(e.Account), e.Source, e.Person.Contact, string(e.Lead))
+		if err != nil {
+			return fmt.Errorf("insert lead of a contact: %w", err)
+		}
+	}
+	for _, c := range events {
+		e := c.e
+		if !bringsContactClick(e) {
+			continue
+		}
+		if err := insertContactClick(ctx, t, e, c.seq); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, wakeLeads, string(e.Account), e.Source, e.Person.Contact, c.seq, wokenAtOnce); err != nil {
+			return fmt.Errorf("wake leads of a contact: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeContacts writes what the rule of the same contact needs of a group. The
+// mark moves on only from the event before: what another process took without
+// it is gathered later.
 func (f *followUp) writeContacts(ctx context.Context, t tx) error {
 	if !f.contacts {
 		return nil
 	}
-	for _, c := range f.clicks {
-		if err := insertContactClick(ctx, t, c.e, c.seq); err != nil {
-			return err
-		}
+	if err := writeContacts(ctx, t, f.named); err != nil {
+		return err
 	}
 	if _, err := t.exec(ctx, `UPDATE contact_mark SET upto = ? WHERE upto = ?`, f.last, f.first-1); err != nil {
 		return fmt.Errorf("move mark of contacts: %w", err)
@@ -67,7 +116,7 @@ func (f *followUp) writeContacts(ctx context.Context, t tx) error {
 	return nil
 }
 
-// gatherContacts makes contact_click complete. It holds one page at a time, and
+// gatherContacts makes contact_click and contact_lead complete. It holds one page at a time, and
 // each is read and written in one transaction, so that nothing erased meanwhile
 // comes back.
 func (w *writer) gatherContacts(ctx context.Context) error {
@@ -94,12 +143,14 @@ func gatherPage(ctx context.Context, t tx) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	var named []contactEvent
 	for i := range page {
-		if e := &page[i]; bringsContactClick(e) {
-			if err := insertContactClick(ctx, t, e, e.Seq); err != nil {
-				return false, err
-			}
+		if e := &page[i]; namesContact(e) {
+			named = append(named, contactEvent{e, e.Seq})
 		}
+	}
+	if err := writeContacts(ctx, t, named); err != nil {
+		return false, err
 	}
 	if more = len(page) == contactPage; more {
 		last = page[len(page)-1].Seq
@@ -109,7 +160,7 @@ func gatherPage(ctx context.Context, t tx) (more bool, err error) {
 }
 
 // forgetContacts erases what the rule of the same contact keeps of a lead: its
-// own clicks, and that another lead's row took one of them. It needs the side
+// contacts and own clicks, and that another lead's row took one of them. It needs the side
 // rows of the lead.
 func forgetContacts(ctx context.Context, t tx, lead ...any) error {
 	const events = `SELECT seq FROM event WHERE account = ?1 AND source = ?2 AND lead = ?3`
@@ -122,6 +173,7 @@ func forgetContacts(ctx context.Context, t tx, lead ...any) error {
 		`DELETE FROM slot WHERE account = ?1 AND conversion IN ` + taken,
 		`DELETE FROM click_index WHERE conversion IN ` + taken,
 		`DELETE FROM contact_click WHERE account = ?1 AND source = ?2 AND contact IN ` + side + ` AND seq IN (` + events + `)`,
+		`DELETE FROM contact_lead WHERE account = ?1 AND source = ?2 AND contact IN ` + side + ` AND lead = ?3`,
 	} {
 		if _, err := t.exec(ctx, text, lead...); err != nil {
 			return fmt.Errorf("erase clicks of a contact: %w", err)

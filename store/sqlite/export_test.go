@@ -1,7 +1,11 @@
 package sqlite
 
-// SelectContactClicks is the query of ContactClicks, for a test of its plan.
-const SelectContactClicks = selectContactClicks
+// SelectContactClicks and WakeLeads are what ContactClicks and Append run, for
+// tests of their plans.
+const (
+	SelectContactClicks = selectContactClicks
+	WakeLeads           = wakeLeads
+)
 
 // The queries of Polls and NextPoll, for a test of their plans.
 const (

@@ -34,7 +34,8 @@ type ingest struct {
 	writes *writer
 	queue  chan *delivery
 	ended  chan struct{}
-	// contacts also keeps which events bring a click of a contact.
+	// contacts also keeps which leads name a contact, and which events bring a
+	// click of it.
 	contacts bool
 
 	mu      sync.RWMutex // guards closed against a delivery that is being queued
@@ -181,8 +182,8 @@ type followUp struct {
 	last  int64 // seq of its last new event
 	side  []any // seq and document of each side row
 
-	contacts bool // whether clicks are kept
-	clicks   []contactClick
+	contacts bool           // whether contacts are kept
+	named    []contactEvent // in the order of the log
 }
 
 func (f *followUp) add(seq int64, r *eventRecord) {
@@ -193,8 +194,8 @@ func (f *followUp) add(seq int64, r *eventRecord) {
 	if r.person != "" {
 		f.side = append(f.side, seq, r.person)
 	}
-	if f.contacts && bringsContactClick(&r.e) {
-		f.clicks = append(f.clicks, contactClick{&r.e, seq})
+	if f.contacts && namesContact(&r.e) {
+		f.named = append(f.named, contactEvent{&r.e, seq})
 	}
 }
 

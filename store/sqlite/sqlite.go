@@ -24,9 +24,10 @@ type Options struct {
 	// MaxBytes is the size at which the database refuses to grow, as a full
 	// disk would; 0 means no limit. Write-ahead log apart.
 	MaxBytes int64
-	// Contacts keeps an index of the clicks of contacts, which ContactClicks
-	// reads. It costs a delivery with both a small row more. When it was off,
-	// Open first makes the index complete.
+	// Contacts keeps indexes of the clicks of contacts, which ContactClicks
+	// reads, and of their leads, which a click wakes. It costs a delivery that
+	// names a contact a small row or two more. When it was off, Open first
+	// makes the indexes complete.
 	Contacts bool
 }
 

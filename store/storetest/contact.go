@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"closeloop/conversions"
@@ -152,4 +154,100 @@ func (w *world) unanswered() []conversions.Batch {
 	batches, err := w.s.Unanswered(w.Context(), account)
 	w.must(err)
 	return batches
+}
+
+// clickless is a tag of a contact's lead without a click id, some minutes ago.
+func (w *world) clickless(contact string, lead conversions.LeadID, o conversions.Outcome, minutes int) conversions.Event {
+	e := w.visit(contact, lead, minutes)
+	e.Outcome, e.Person.Clicks = o, nil
+	return e
+}
+
+// woken are the leads in the inbox, with their notices; they stay there.
+func (w *world) woken() []string {
+	w.Helper()
+	got := []string{}
+	for _, work := range w.unfolded() {
+		got = append(got, fmt.Sprintf("%s %s %d", work.Source, work.Lead, len(work.Inbox)))
+	}
+	return got
+}
+
+// contactWakes: a click of a contact leaves notices for its other leads that
+// may take it.
+func contactWakes(w *world) {
+	w.s = w.keeping()
+	elsewhere, others := w.clickless("c1", "L1", "booked", 40), w.clickless("c1", "L1", "booked", 40)
+	elsewhere.Source, others.Account = "elsewhere", "other"
+	ended := w.clickless("c1", "contact told apart", "", 41)
+	tag := w.clickless("", "contact told apart", "booked", 40)
+	withdrawn := w.clickless("c1", "withdrawn", "spam", 39)
+	w.add(w.clickless("c1", "L1", "booked", 40), elsewhere, others, w.clickless("c1", "L1", "quoted", 39), ended, tag,
+		w.clickless("c2", "of another contact", "booked", 40), w.clickless("", "of nobody", "booked", 40),
+		w.clickless("c1", "never tagged", "", 40), w.clickless("c1", "withdrawn", "booked", 40), withdrawn)
+	w.uploaded("uploaded")
+	uploaded := w.visit("c1", "uploaded", 40)
+	uploaded.Person.Clicks = nil
+	w.add(uploaded)
+	w.fold()
+	w.same("before", []string{}, w.woken())
+
+	unusable := w.visit("c1", "", 30)
+	unusable.Person.Clicks[0] = conversions.FoundClick{Click: conversions.Click{Kind: conversions.GCLID}, Unusable: true}
+	w.add(unusable, w.visit("", "", 30), w.clickless("c1", "", "", 30))
+	w.same("by nothing usable", []string{}, w.woken())
+	w.add(w.visit("c1", "the visit", 45))
+	w.same("by a click", []string{"varda L1 1", "varda contact told apart 1", "varda withdrawn 1"}, sorted(w.woken()))
+	w.add(w.visit("c1", "", 44))
+	w.same("by another", []string{"varda L1 2", "varda contact told apart 2", "varda withdrawn 2"}, sorted(w.woken()))
+	w.fold()
+	w.same("once folded", []string{}, w.woken())
+
+	row := w.row("withdrawn")
+	w.now = w.now.Add(conversions.DefaultClickWait)
+	w.add(w.visit("c1", "", 1))
+	w.same("rows that stay without", []string{"varda L1 1", "varda contact told apart 1", "varda withdrawn 1"}, sorted(w.woken()))
+	w.fold()
+	w.same("a row that stays as it is", row, w.row("withdrawn"))
+}
+
+func sorted(texts []string) []string {
+	slices.Sort(texts)
+	return texts
+}
+
+// contactWakesTagged: a tag that is being folded while the click comes.
+func contactWakesTagged(w *world) {
+	w.s = w.keeping()
+	w.add(w.clickless("c1", "L1", "booked", 40))
+	works := w.unfolded()
+	w.add(w.visit("c1", "", 45)) // meanwhile
+	w.must(w.s.Decide(w.Context(), w.hold(), []conversions.Decision{w.decide(works[0])}))
+	w.same("left in the inbox", []string{"varda L1 1"}, w.woken())
+}
+
+// contactWakesLate: what was taken by a store that keeps no contacts wakes
+// leads when one is opened that does.
+func contactWakesLate(w *world) {
+	w.add(w.clickless("c1", "L1", "booked", 40))
+	w.fold()
+	w.keeping()
+	w.same("before", []string{}, w.woken())
+	w.add(w.clickless("c1", "L2", "booked", 40))
+	w.fold()
+	w.add(w.visit("c1", "", 45))
+	w.same("by one that keeps none", []string{}, w.woken())
+	w.keeping()
+	w.same("when opened again", []string{"varda L1 1", "varda L2 1"}, sorted(w.woken()))
+}
+
+// contactWakesNoMore: a lead that was forgotten has no contact.
+func contactWakesNoMore(w *world) {
+	w.s = w.keeping()
+	w.add(w.clickless("c1", "L1", "booked", 40), w.clickless("c1", "L2", "booked", 40))
+	w.fold()
+	_, err := w.s.Forget(w.Context(), account, source, "L1")
+	w.must(err)
+	w.add(w.visit("c1", "", 45))
+	w.same("woken", []string{"varda L2 1"}, w.woken())
 }
