@@ -192,6 +192,14 @@ type Reports interface {
 	// Totals sums the rows a filter selects by account, stage, state, reason
 	// and currency; After and Limit do not count.
 	Totals(ctx context.Context, f conversions.Filter) ([]conversions.Total, error)
+	// Twins returns rows that may stand for one job tagged on two calls, each
+	// with the nearest before it (conversions.Twins, conversions.PairTwins):
+	// pairs of which the filter selects a row, the later row's newest
+	// conversion time first, then its highest id; After does not count. The
+	// persons of leads are compared by the side rows of all their events: a
+	// lead that was forgotten has no twins. Rows whose outcome was taken back,
+	// or that are retracted, have none either.
+	Twins(ctx context.Context, f conversions.Filter) ([]conversions.Twins, error)
 	// Received counts stored events by account, source, kind and outcome. Of
 	// the filter only Account and Lead count, and From and To as times of
 	// receipt.
