@@ -8,6 +8,7 @@ package audit
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"closeloop/conversions"
@@ -17,6 +18,7 @@ import (
 // contract of each method.
 type Reader interface {
 	List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error)
+	Twins(ctx context.Context, f conversions.Filter) ([]conversions.Twins, error)
 	Totals(ctx context.Context, f conversions.Filter) ([]conversions.Total, error)
 	Received(ctx context.Context, f conversions.Filter) ([]conversions.Received, error)
 	History(ctx context.Context, a conversions.AccountID, id conversions.RowID) (conversions.History, error)
@@ -43,6 +45,25 @@ type Query struct {
 	Zones   map[conversions.AccountID]*time.Location
 	Modes   map[conversions.AccountID]conversions.Mode
 	Sources map[string]conversions.AccountID
+	// Damage says in a sentence what the name of a click id's damage means, and
+	// what to do about it; nil where nobody knows, then names are shown.
+	Damage func(name string) (sentence, hint string)
+}
+
+// damage says in words what is wrong with a click id, and what to do about it.
+func (q Query) damage(name string) (sentence, hint string) {
+	if q.Damage == nil || name == "" {
+		return name, ""
+	}
+	return q.Damage(name)
+}
+
+// inside is a sentence as part of another.
+func inside(sentence string) string {
+	if sentence == "" {
+		return ""
+	}
+	return strings.ToLower(sentence[:1]) + strings.TrimSuffix(sentence[1:], ".")
 }
 
 // orphaned reports whether a row's account is not configured any more, so that
@@ -83,7 +104,7 @@ type Report struct {
 
 // Reports lists every report.
 func Reports() []Report {
-	return []Report{list(), show(), expiring(), summary(), quarantineList(), quarantineShow()}
+	return []Report{list(), show(), expiring(), duplicates(), summary(), quarantineList(), quarantineShow()}
 }
 
 // Result is a report made: Tables for people and spreadsheets, Data for

@@ -62,6 +62,9 @@ type Line struct {
 	ClickKind    conversions.ClickKind `json:"click_kind,omitempty"`
 	ClickRule    conversions.MatchRule `json:"click_rule,omitempty"`
 	ClickWarning string                `json:"click_warning,omitempty"`
+	// Duplicates are outcomes that may be the same job, tagged on another call
+	// of the same contact. Only "list" and "show" look for them.
+	Duplicates []Duplicate `json:"possible_duplicates,omitempty"`
 }
 
 func list() Report {
@@ -88,7 +91,12 @@ func runList(ctx context.Context, r Reader, q Query) (Result, error) {
 	}, Numbers: []int{0, 5, 6}}
 	for i, row := range rows {
 		lines[i] = line(row, q, paused)
-		t.Rows = append(t.Rows, lines[i].cells(q))
+	}
+	if err := flagDuplicates(ctx, r, q, lines, rows); err != nil {
+		return Result{}, err
+	}
+	for _, l := range lines {
+		t.Rows = append(t.Rows, l.cells(q))
 	}
 	t.Notes = modeNotes(q, rows)
 	if len(rows) == 0 {
@@ -154,7 +162,7 @@ func blamed(row conversions.Row, paused []conversions.Paused) *conversions.Answe
 func (l Line) cells(q Query) []string {
 	return []string{
 		strconv.FormatInt(int64(l.ID), 10), string(l.Account), string(l.Lead), string(l.Stage), string(l.State),
-		l.Value, l.atGoogle(), l.Currency, q.stamp(l.Account, l.At), l.Why,
+		l.Value, l.atGoogle(), l.Currency, q.stamp(l.Account, l.At), l.Why + shortly(l.Duplicates),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"closeloop/conversions"
@@ -59,6 +60,11 @@ func runShow(ctx context.Context, r Reader, q Query) (Result, error) {
 	}
 	s := Shown{Line: line(h.Row, q, paused), Version: h.Row.Version, Steps: steps(h, q)}
 	s.blame(h, q, paused)
+	twins, err := r.Twins(ctx, conversions.Filter{Account: h.Row.Key.Account, OrderID: h.Row.OrderID})
+	if err != nil {
+		return Result{}, fmt.Errorf("look for duplicates: %w", err)
+	}
+	s.Duplicates = duplicatesOf(twins)[h.Row.ID]
 	return Result{Tables: []Table{facts(s, q), historyTable(s, q)}, Data: s}, nil
 }
 
@@ -148,7 +154,11 @@ func facts(s Shown, q Query) Table {
 	if s.ClickKind != "" {
 		add("click id", clickSource(s.ClickKind, s.ClickRule))
 	}
-	add("click warning", s.ClickWarning)
+	warning, what := q.damage(s.ClickWarning)
+	add("click warning", strings.TrimSpace(warning+" "+what))
+	for _, d := range s.Duplicates {
+		add("possible duplicate", d.text(s.Line, q))
+	}
 	add("order id", s.OrderID)
 	return t
 }

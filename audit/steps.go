@@ -152,13 +152,13 @@ func eventText(e conversions.Event, q Query, a conversions.AccountID) string {
 		parts = append(parts, amounts)
 	}
 	for _, c := range e.Person.Clicks {
-		parts = append(parts, clickText(c))
+		parts = append(parts, clickText(c, q))
 	}
 	if !e.At.IsZero() {
 		parts = append(parts, "event time "+q.stamp(a, e.At))
 	}
 	for _, f := range e.Flags {
-		parts = append(parts, "flag "+string(f))
+		parts = append(parts, flagText(f))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -176,13 +176,26 @@ func amountsText(a conversions.Amounts) string {
 	return strings.Join(parts, " ")
 }
 
+// flagText says what is odd about an event.
+func flagText(f conversions.Flag) string {
+	switch f {
+	case conversions.FlagFuture:
+		return "warning: the event's time lay in the future, so its receipt counts"
+	case conversions.FlagReusedDelivery:
+		return "warning: an earlier delivery with another body had the same delivery id, so each counts"
+	default:
+		return "warning: " + string(f)
+	}
+}
+
 // clickText names a click id without giving it away whole.
-func clickText(c conversions.FoundClick) string {
+func clickText(c conversions.FoundClick, q Query) string {
+	damage, _ := q.damage(c.Damage)
 	switch {
 	case c.Unusable:
-		return "unusable click id: " + c.Damage
-	case c.Damage != "":
-		return fmt.Sprintf("%s %s (%s)", c.Kind, short(c.ID), c.Damage)
+		return "unusable click id: " + inside(damage)
+	case damage != "":
+		return fmt.Sprintf("%s %s (%s)", c.Kind, short(c.ID), inside(damage))
 	default:
 		return fmt.Sprintf("%s %s", c.Kind, short(c.ID))
 	}

@@ -72,6 +72,9 @@ func (w *world) query() audit.Query {
 			nova: conversions.ModeLive,
 		},
 		Sources: map[string]conversions.AccountID{"varda": acme, "trial-crm": trial, "tokyo-crm": tokyo, "nova-crm": nova},
+		Damage: func(name string) (sentence, hint string) {
+			return gclid.Damage(name).Sentence(), gclid.Damage(name).Hint()
+		},
 	}
 }
 

@@ -245,6 +245,7 @@ func TestSetClick(t *testing.T) {
 	post(t, http.DefaultClient, url, tagged(2, 0, "booked", 900_00, ""))
 	l.does(t, exitOK, "run", `refused +1`)
 	l.does(t, exitOK, "audit list", `booked +refused +2500\.00 `, `booked +waiting +900\.00 `)
+	l.does(t, exitOK, "audit show 1", `click warning +The click id looks lower-cased; it is sent as it is\. Find the URL rule`, `\(the click id looks lower-cased; it is sent as it is\)`)
 
 	l.does(t, exitUsage, "resolve set-click 1 --note x", `error: CLICK_ID is missing`)
 	l.does(t, exitUsage, "resolve set-click 1 CjwKCAjw... --note x", `error: CLICK_ID cannot be sent: .*\nhint: `)

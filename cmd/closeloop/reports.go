@@ -15,6 +15,7 @@ import (
 	"closeloop/audit"
 	"closeloop/cmd/closeloop/config"
 	"closeloop/conversions"
+	"closeloop/gclid"
 )
 
 // reportFlags are the filters as they are typed.
@@ -91,7 +92,7 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 
 // query reads flags and configuration into what a report asks for.
 func (a *app) query(f *reportFlags, given []string) (q audit.Query, database config.Database, err error) {
-	q.Now, q.All = a.now(), f.all
+	q.Now, q.All, q.Damage = a.now(), f.all, damage
 	zone := time.UTC
 	if a.database != "" {
 		named, wrong := config.ParseDatabase(a.database)
@@ -113,6 +114,12 @@ func (a *app) query(f *reportFlags, given []string) (q audit.Query, database con
 	}
 	q.Filter, err = f.filter(zone)
 	return q, database, err
+}
+
+// damage says in words what is wrong with a click id.
+func damage(name string) (sentence, hint string) {
+	d := gclid.Damage(name)
+	return d.Sentence(), d.Hint()
 }
 
 // zoneFor is the zone in which dates are meant: the account's, or that of all
