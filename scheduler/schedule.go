@@ -28,8 +28,8 @@ func (e *ScheduleError) Error() string { return fmt.Sprintf("schedule %q: %s", e
 
 // ParseSchedule reads a cron expression in zone. One that can never fire,
 // such as "0 0 30 2 *", and one that names a zone of its own are refused with
-// a *ScheduleError. A time that daylight saving leaves out does not fire that
-// night (robfig/cron v3.0.1); "@every" fires at multiples of its duration.
+// a *ScheduleError. Where clocks change, a time that is skipped or comes twice
+// fires once; see local. "@every" fires at multiples of its duration.
 func ParseSchedule(spec string, zone *time.Location) (Schedule, error) {
 	text := strings.TrimSpace(spec)
 	if strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ=") {
@@ -45,6 +45,9 @@ func ParseSchedule(spec string, zone *time.Location) (Schedule, error) {
 			return Schedule{}, &ScheduleError{spec, "the time between runs is shorter than a second"}
 		}
 		inner = every{d.Delay}
+	}
+	if spec, ok := inner.(*cron.SpecSchedule); ok {
+		inner = local{*spec, zone}
 	}
 	s := Schedule{spec: zone.String() + " " + text, inner: inner}
 	if s.Next(time.Unix(0, 0)).IsZero() {

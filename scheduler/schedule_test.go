@@ -80,43 +80,6 @@ func instant(tb testing.TB, text string) time.Time {
 	return at
 }
 
-// A night on which the clock jumps over half past two has no run at half past
-// two; one on which it passes half past one twice has one of them at least,
-// and a run more often than wanted does no harm.
-func TestParseScheduleOnNightsOfDaylightSaving(t *testing.T) {
-	t.Parallel()
-	ny := zone(t, "America/New_York")
-	tests := []struct {
-		name, spec, from string
-		want             []string
-	}{
-		{
-			"spring leaves the night out", "30 2 * * *", "2026-03-07T12:00:00Z",
-			[]string{"2026-03-09T06:30:00Z"},
-		},
-		{
-			"spring does not touch hourly", "0 * * * *", "2026-03-08T05:30:00Z",
-			[]string{"2026-03-08T06:00:00Z", "2026-03-08T07:00:00Z", "2026-03-08T08:00:00Z"},
-		},
-		{
-			"autumn at half past two", "30 2 * * *", "2026-10-31T12:00:00Z",
-			[]string{"2026-11-01T07:30:00Z", "2026-11-02T07:30:00Z"},
-		},
-		{
-			"autumn does not touch hourly", "0 * * * *", "2026-11-01T04:30:00Z",
-			[]string{"2026-11-01T05:00:00Z", "2026-11-01T06:00:00Z", "2026-11-01T07:00:00Z"},
-		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			if diff := cmp.Diff(tt.want, firings(t, schedule(t, tt.spec, ny), tt.from, len(tt.want))); diff != "" {
-				t.Errorf("firings (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 func TestParseScheduleRefuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, spec, says string }{
