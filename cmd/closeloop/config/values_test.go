@@ -139,6 +139,10 @@ func TestUploadFrom(t *testing.T) {
 	check(t, []value{
 		{text: "2026-11-02", want: int64(1793595600)}, // midnight in New York, five hours behind
 		{text: "2026-07-01", want: int64(1782878400)}, // in summer four
+		{text: "2026-03-08", want: int64(1772946000)}, // the day on which clocks go forward begins five hours behind
+		{text: "2026-11-01", want: int64(1793505600)}, // the one on which they go back, four
+		{text: "2028-02-29", want: int64(1835413200)},
+		{text: "2026-02-29", wrong: "neither a day nor a time"},
 		{text: "2026-11-02T00:00:00-05:00", want: int64(1793595600)},
 		{text: "2026-11-02T05:00:00Z", want: int64(1793595600)},
 		{text: "2026-11-02T05:00:00", wrong: "neither a day nor a time"},
