@@ -125,7 +125,7 @@ func line(row conversions.Row, q Query, paused []conversions.Paused) Line {
 	if a := blamed(row, paused); a != nil {
 		l.Code, l.Hint = a.Code, a.Hint
 	}
-	if l.Hint == "" {
+	if l.Hint == "" || row.State == conversions.StatePerson { // Google's own hint may say to wait
 		l.Hint = hint(row)
 	}
 	return l

@@ -102,6 +102,7 @@ func (w *world) counted() {
 	for range conversions.MaxCounted {
 		w.answer(w.send(acme, "needs-a-person"), conversions.Answer{
 			Verdict: conversions.Retry, Counts: true, Code: "InternalError.INTERNAL_ERROR", Sentence: "Google had an error of its own.",
+			Hint: "Nothing to do: it is sent again by itself.",
 		})
 		w.now = w.now.Add(conversions.CountEvery + time.Minute)
 	}

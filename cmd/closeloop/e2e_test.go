@@ -37,7 +37,7 @@ type process struct {
 func start(t *testing.T, dir string, ready string, arguments ...string) (*process, string) {
 	t.Helper()
 	p := &process{cmd: exec.CommandContext(context.Background(), "closeloop", arguments...), eof: make(chan struct{})}
-	p.cmd.Dir = dir
+	p.cmd.Dir, p.cmd.Env = dir, clockIn(dir)
 	r, w := io.Pipe()
 	p.cmd.Stdout, p.cmd.Stderr = w, w
 	if err := p.cmd.Start(); err != nil {
@@ -92,6 +92,7 @@ type loop struct {
 	dir, sandbox string // sandbox is the base URL of its control endpoint
 	config       string
 	google       *process // the sandbox
+	moved        time.Duration
 }
 
 func newLoop(t *testing.T, extra string) *loop {
@@ -160,7 +161,7 @@ func (l *loop) serve(t *testing.T) (*process, string) {
 func (l *loop) run(t *testing.T, arguments ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	cmd := exec.CommandContext(context.Background(), "closeloop", append(arguments, "--config", l.config)...)
-	cmd.Dir = l.dir
+	cmd.Dir, cmd.Env = l.dir, clockIn(l.dir)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
@@ -218,7 +219,15 @@ func signature(body []byte) string {
 // held is what the sandbox holds.
 func (l *loop) held(t *testing.T) []map[string]any {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, l.sandbox+"/conversions", nil)
+	var all []map[string]any
+	l.read(t, "/conversions", &all)
+	return all
+}
+
+// read reads a page of the sandbox.
+func (l *loop) read(t *testing.T, page string, into any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, l.sandbox+page, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,11 +236,9 @@ func (l *loop) held(t *testing.T) []map[string]any {
 		t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	var all []map[string]any
-	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
 		t.Fatal(err)
 	}
-	return all
 }
 
 func TestLoopOfRealProcesses(t *testing.T) {

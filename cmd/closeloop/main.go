@@ -31,14 +31,14 @@ import (
 var version = "dev"
 
 func main() {
-	os.Exit(realMain())
+	os.Exit(realMain(time.Now))
 }
 
-func realMain() int {
+func realMain(now func() time.Time) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	a := &app{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now}
+	a := &app{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: now}
 	root := newRoot(a)
 	root.SetArgs(os.Args[1:])
 	return a.exit(root.ExecuteContext(ctx))

@@ -11,7 +11,7 @@ import (
 // TestMain makes this test binary serve as the program itself, so that the
 // tests run the real thing as separate processes.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"closeloop": func() { os.Exit(realMain()) }})
+	testscript.Main(m, map[string]func(){"closeloop": func() { os.Exit(realMain(movedClock)) }})
 }
 
 func TestScripts(t *testing.T) {
