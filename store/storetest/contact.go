@@ -251,3 +251,24 @@ func contactWakesNoMore(w *world) {
 	w.add(w.visit("c1", "", 45))
 	w.same("woken", []string{"varda L2 1"}, w.woken())
 }
+
+// contactForgottenTwice: what was forgotten is delivered once more.
+func contactForgottenTwice(w *world) {
+	w.s = w.keeping()
+	visit, tag := w.visit("c1", "L1", 40), w.clickless("c1", "L2", "booked", 30)
+	w.add(visit, tag)
+	w.fold()
+	for _, lead := range []conversions.LeadID{"L1", "L2"} {
+		_, err := w.s.Forget(w.Context(), account, source, lead)
+		w.must(err)
+	}
+	for _, e := range []conversions.Event{visit, tag} {
+		r, err := w.s.Append(w.Context(), e)
+		w.must(err)
+		w.same("duplicate", true, r.Duplicate)
+	}
+	w.same("clicks", []conversions.LeadID{}, w.ofContact(w.s, 1000, 0, 10))
+	w.fold()
+	w.add(w.visit("c1", "", 45))
+	w.same("woken", []string{}, w.woken())
+}

@@ -98,6 +98,7 @@ func cases() map[string]func(*world) {
 		"a tag being folded is woken, too":             contactWakesTagged,
 		"clicks of a contact wake leads later":         contactWakesLate,
 		"a forgotten lead is woken by no contact":      contactWakesNoMore,
+		"a forgotten contact is not told anew":         contactForgottenTwice,
 		"begin returns the batch as stored":            beginStored,
 		"a batch without an answer is found again":     unansweredFound,
 		"sending again counts":                         sendsAgain,
