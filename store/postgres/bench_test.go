@@ -258,7 +258,7 @@ func settlement(rows []conversions.Row, batch conversions.Batch) conversions.Set
 // again and tells how long each step took: due, begin, settle, and decide, all
 // of 2,000.
 func BenchmarkBatch2000(b *testing.B) {
-	const rounds = 10
+	const rounds = 5
 	var s *postgres.Store
 	var lease conversions.Lease
 	var due, begin, settle time.Duration
@@ -296,7 +296,7 @@ func BenchmarkBatch2000(b *testing.B) {
 // statements alone: claim is the lease's row, the rows that are due, one
 // manifest of their ids; settle deletes them and writes 2,000 ledger rows.
 func BenchmarkBareBatch2000(b *testing.B) {
-	const rounds = 10
+	const rounds = 5
 	var db *pgxpool.Pool
 	var claiming, settling time.Duration
 	for i := range b.N {

@@ -147,7 +147,7 @@ func forget(ctx context.Context, t *tx, a conversions.AccountID, source string, 
 	var ids []int64
 	lockAccount(t, a)
 	t.query(gone.read, `DELETE FROM identity AS i USING event AS e
-		WHERE e.account = $1 AND e.source = $2 AND e.lead = $3 AND i.account = $1 AND i.seq = e.seq RETURNING i.seq, i.doc`,
+		WHERE e.account = $1 AND e.source = $2 AND e.lead = $3 AND e.lead <> '' AND i.account = $1 AND i.seq = e.seq RETURNING i.seq, i.doc`,
 		quoted(a), quoted(source), quoted(lead))
 	t.query(into(&ids, scanned[int64]), `SELECT id FROM conversion WHERE account = $1 AND source = $2 AND lead = $3`,
 		quoted(a), quoted(source), quoted(lead))

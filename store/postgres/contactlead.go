@@ -56,10 +56,11 @@ const wakeLeads = `INSERT INTO inbox (account, notice, source, lead)
 		WHERE c.account = n.account AND c.source = n.source AND c.contact = n.contact ORDER BY c.lead DESC LIMIT $6) AS l
 	WHERE (
 		EXISTS (SELECT FROM conversion AS r
-			WHERE r.account = e.account AND r.lead = l.lead AND r.source = e.source AND r.known IN ('', 'refused'))
-		OR NOT EXISTS (SELECT FROM conversion AS r WHERE r.account = e.account AND r.lead = l.lead AND r.source = e.source)
+			WHERE r.account = e.account AND r.lead = l.lead AND r.source = e.source AND r.known IN ('', 'refused') OFFSET 0)
+		OR NOT EXISTS (SELECT FROM conversion AS r WHERE r.account = e.account AND r.lead = l.lead AND r.source = e.source OFFSET 0)
 			AND EXISTS (SELECT FROM event AS o
-				WHERE o.account = e.account AND o.source = e.source AND o.lead = l.lead AND o.outcome > ''))
+				WHERE o.account = e.account AND o.source = e.source AND o.lead = l.lead
+				AND o.lead <> '' AND o.outcome > '' OFFSET 0))
 	ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`
 
 // contactArgs are events as arrays.

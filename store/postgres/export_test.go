@@ -1,9 +1,57 @@
 package postgres
 
-// Statements, for tests of their plans.
-func Statements() map[string]string {
+import (
+	"context"
+	"time"
+
+	"closeloop/conversions"
+)
+
+// Quoted and Unquoted are how texts from outside are stored.
+func Quoted(s string) string   { return quoted(s) }
+func Unquoted(s string) string { return unquoted[string](s) }
+
+// MigrateTo runs migrations of the given texts.
+func MigrateTo(ctx context.Context, dsn string, texts []string) (from, to int, err error) {
+	return migrate(ctx, dsn, stepsOf(texts))
+}
+
+// Show returns a setting of the store's connections.
+func (s *Store) Show(ctx context.Context, name string) (string, error) {
+	var value string
+	err := s.db.pool.QueryRow(ctx, `SELECT current_setting($1)`, name).Scan(&value)
+	return value, err
+}
+
+// Settings are those that every connection has.
+func Settings() map[string]string { return settings() }
+
+// Retry retries f as the store does and returns how long it waited each time.
+func Retry(ctx context.Context, jitter float64, f func() error) (waits []time.Duration, err error) {
+	db := &database{
+		wait:   func(_ context.Context, d time.Duration) error { waits = append(waits, d); return ctx.Err() },
+		jitter: func() float64 { return jitter },
+	}
+	err = db.retry(ctx, func() error { return plain(f()) })
+	return waits, err
+}
+
+// Hot are the statements that are run all the time, for a test of their plans.
+func Hot() map[string]string {
+	list, _ := listQuery(conversions.Filter{Account: "acme", Limit: 50})
+	click, _ := listQuery(conversions.Filter{Account: "acme", ClickID: "c", Limit: 50})
+	lead, _ := listQuery(conversions.Filter{Account: "acme", Lead: "l", Limit: 50})
+	everywhere, _ := listQuery(conversions.Filter{OrderID: "o", Limit: 50})
+	after, _ := listQuery(conversions.Filter{Account: "acme", After: &conversions.Row{}, Limit: 50})
+	leads, _ := leadsQuery("acme", conversions.ReplayQuery{Limit: 100})
 	return map[string]string{
-		"selectDue": selectDue, "selectRows": selectRows, "selectPeople": selectPeople, "selectSlots": selectSlots, "insertSlots": insertSlots,
-		"updateRows": updateRows, "deletePending": deletePending, "insertEntries": insertEntries, "insertEvents": insertEvents,
+		"dedup and append": insertEvents, "first copies": selectCopies, "late notices": insertLate, "leads of contacts": insertContactLeads, "clicks of contacts": insertContactClicks, "wake leads": wakeLeads,
+		"quarantine": insertQuarantined, "notices": selectNotices, "take notices off": deleteNotices, "gather events": gatherEvents,
+		"gather rows": gatherRows, "claim": selectDue, "in flight": inFlight, "rows": selectRows, "side rows": selectPeople,
+		"seconds": selectSlots, "update rows": updateRows, "take off pending": deletePending, "unanswered": selectBatch + unanswered,
+		"polls": selectBatch + toPoll, "next poll": firstToPoll, "contact": selectContactClicks, "uploads": sumUploaded,
+		"last answers": lastAnswers, "ledger": pageLedger, "history": historyEntries, "history's batches": historyBatches,
+		"history's events": historyEvents, "list": list, "list by click": click, "list by lead": lead, "list by order id": everywhere,
+		"list on": after, "leads": leads, "end batch": endBatch, "wanted clicks": deleteClicks,
 	}
 }

@@ -93,7 +93,7 @@ func readEvent(rows pgx.Rows) (conversions.Event, error) {
 // every stage and generation in the order in which they were made.
 const (
 	gatherEvents = `SELECT ` + eventColumns + ` FROM unnest($2::text[], $3::text[]) AS n (source, lead)
-		CROSS JOIN LATERAL (SELECT * FROM event WHERE account = $1 AND source = n.source AND lead = n.lead OFFSET 0) AS e
+		CROSS JOIN LATERAL (SELECT * FROM event WHERE account = $1 AND source = n.source AND lead = n.lead AND lead <> '' OFFSET 0) AS e
 		LEFT JOIN LATERAL (SELECT doc FROM identity WHERE account = $1 AND seq = e.seq OFFSET 0) AS i ON true ORDER BY e.seq`
 	gatherRows = `SELECT c.doc FROM unnest($2::text[], $3::text[]) AS n (source, lead)
 		CROSS JOIN LATERAL (SELECT id, doc FROM conversion WHERE account = $1 AND source = n.source AND lead = n.lead OFFSET 0) AS c

@@ -156,7 +156,8 @@ const (
 		WHERE account = b.account AND source = n.source AND body = n.body OFFSET 0) AS e WHERE b.source = n.source OFFSET 0`
 	copyInQuarantine = `SELECT q.id AS number, q.received FROM bound AS b CROSS JOIN LATERAL (SELECT id, received FROM quarantine
 		WHERE account = b.account AND source = n.source AND body = n.body OFFSET 0) AS q WHERE b.source = n.source OFFSET 0`
-	tagOfLead = `SELECT FROM event AS o WHERE o.account = e.account AND o.source = e.source AND o.lead = e.lead AND o.outcome > '' OFFSET 0`
+	tagOfLead = `SELECT FROM event AS o WHERE o.account = e.account AND o.source = e.source AND o.lead = e.lead
+		AND o.lead <> '' AND o.outcome > '' OFFSET 0`
 )
 
 // insertEvents writes events, their side rows, notices and clicks of contacts

@@ -44,13 +44,18 @@ func (s *Store) Ledger(ctx context.Context, a conversions.AccountID, after int64
 // without an answer and those whose call failed leave no entry of it.
 const (
 	historyRow    = `SELECT id IN (` + inFlight + `), doc FROM conversion WHERE account = $1 AND id = $2`
-	historyEvents = `SELECT ` + eventColumns + ` FROM event AS e LEFT JOIN identity AS i ON i.account = e.account AND i.seq = e.seq
-		WHERE e.account = $1 AND e.source = $2 AND e.lead = $3 ORDER BY e.seq`
+	historyEvents = `SELECT ` + eventColumns + `
+		FROM (SELECT * FROM event WHERE account = $1 AND source = $2 AND lead = $3 AND lead <> '' OFFSET 0) AS e
+		LEFT JOIN LATERAL (SELECT doc FROM identity WHERE account = $1 AND seq = e.seq OFFSET 0) AS i ON true ORDER BY e.seq`
 	historyEntries = selectEntry + `WHERE account = $1 AND conversion = $2 ORDER BY seq`
 	historyBatches = `SELECT seq, id, account, run, api, customer, created, sent_at, attempts,
 			cardinality(rows), job_id, request_id, settled, poll_at, polls, call
-		FROM batch WHERE account = $1 AND (id = ANY ($2)
-			OR settled IS NULL AND $3 = ANY (rows) OR call IS NOT NULL AND $3 = ANY (rows))
+		FROM (
+			SELECT b.seq AS named FROM unnest($2::text[]) AS n (id)
+				CROSS JOIN LATERAL (SELECT seq FROM batch WHERE account = $1 AND id = n.id OFFSET 0) AS b
+			UNION SELECT seq FROM batch WHERE account = $1 AND settled IS NULL AND $3 = ANY (rows)
+			UNION SELECT seq FROM batch WHERE account = $1 AND call IS NOT NULL AND $3 = ANY (rows)
+		) AS n CROSS JOIN LATERAL (SELECT * FROM batch WHERE account = $1 AND seq = n.named OFFSET 0) AS b
 		ORDER BY created, seq`
 )
 

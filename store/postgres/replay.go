@@ -31,20 +31,19 @@ func (s *Store) Leads(ctx context.Context, a conversions.AccountID, q conversion
 // leadsQuery selects the leads that follow the query's last.
 func leadsQuery(a conversions.AccountID, q conversions.ReplayQuery) (text string, args []any) {
 	w := &where{}
-	w.add(`account = ?`, quoted(a))
+	w.add(`account = ? AND lead <> ''`, quoted(a))
 	if q.Lead != "" {
 		w.add(`lead = ?`, quoted(q.Lead))
 	}
 	switch {
 	case q.Source == "":
 		w.add(`(source, lead) > (?, ?)`, quoted(q.AfterSource), quoted(q.AfterLead))
-		w.add(`lead <> ''`)
 	case quoted(q.Source) < quoted(q.AfterSource):
 		w.add(`false`) // all of the source's leads came before
 	case q.Source == q.AfterSource:
 		w.add(`source = ? AND lead > ?`, quoted(q.Source), quoted(q.AfterLead))
 	default:
-		w.add(`source = ? AND lead > ''`, quoted(q.Source))
+		w.add(`source = ?`, quoted(q.Source))
 	}
 	text = `SELECT source, lead FROM event` + w.String() + ` GROUP BY source, lead` + w.window(q) + ` ORDER BY source, lead`
 	return text + ` LIMIT ` + w.arg(q.Limit), w.args

@@ -191,7 +191,7 @@ func (s *Store) Received(ctx context.Context, f conversions.Filter) ([]conversio
 // addLead selects an account's events by lead, by the index: through the few
 // sources that were ever bound to the account.
 func (w *where) addLead(f conversions.Filter) {
-	w.add(`account = ? AND lead = ?`, quoted(f.Account), quoted(f.Lead))
+	w.add(`account = ? AND lead = ? AND lead <> ''`, quoted(f.Account), quoted(f.Lead))
 	w.add(`source = ANY (ARRAY(SELECT b.source FROM bound AS b WHERE b.account = ?))`, quoted(f.Account))
 }
 

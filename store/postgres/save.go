@@ -29,7 +29,9 @@ const (
 	upsertClicks = `INSERT INTO click_index AS c (account, conversion, click)
 		SELECT $1, n.* FROM unnest($2::bigint[], $3::text[]) AS n
 		ON CONFLICT (account, conversion) DO UPDATE SET click = excluded.click WHERE c.click <> excluded.click`
-	deleteClicks = `DELETE FROM click_index WHERE account = $1 AND conversion = ANY ($2)`
+	deleteClicks = `DELETE FROM click_index WHERE ctid = ANY (ARRAY(
+		SELECT c.ctid FROM unnest($2::bigint[]) AS n (id)
+		CROSS JOIN LATERAL (SELECT ctid FROM click_index WHERE account = $1 AND conversion = n.id OFFSET 0) AS c))`
 )
 
 // rowColumns are rows as arrays.

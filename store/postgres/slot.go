@@ -118,7 +118,9 @@ func secondFor(it *conversions.Item, taken map[int64]conversions.RowID) (second 
 	if held >= 0 {
 		return held, false
 	}
-	for second = first; taken[second] != 0; second++ {
+	second = first
+	for taken[second] != 0 {
+		second++
 	}
 	return second, true
 }

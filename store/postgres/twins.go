@@ -119,7 +119,7 @@ func addPersons(ctx context.Context, t *tx, twins []conversions.TwinRow) error {
 		return nil
 	}, `SELECT c.id, i.doc FROM unnest($1::text[], $2::bigint[]) AS n (account, id)
 		JOIN conversion AS c ON c.account = n.account AND c.id = n.id
-		JOIN event AS e ON e.account = c.account AND e.source = c.source AND e.lead = c.lead
+		JOIN event AS e ON e.account = c.account AND e.source = c.source AND e.lead = c.lead AND e.lead <> ''
 		JOIN identity AS i ON i.account = e.account AND i.seq = e.seq`, accounts, ids)
 	return t.flush(ctx)
 }

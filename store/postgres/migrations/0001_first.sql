@@ -27,7 +27,8 @@ CREATE TABLE event (
   PRIMARY KEY (account, seq)
 );
 CREATE UNIQUE INDEX event_body ON event (account, source, body); -- finds duplicates
-CREATE INDEX event_lead ON event (account, source, lead, outcome); -- gathers a lead's events, tells whether one is a tag, walks leads
+-- Gathers a lead's events, tells whether one is a tag, walks leads. Partial, so that nobody looks for a body in it.
+CREATE INDEX event_lead ON event (account, source, lead, outcome) WHERE lead <> '';
 
 CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$;
 CREATE TRIGGER event_keep BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION keep();

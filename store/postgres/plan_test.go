@@ -1,0 +1,157 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"closeloop/store/postgres"
+)
+
+// seed fills the tables with 30,000 rows, nearly all of one account: the
+// planner errs most about an account that has everything.
+const seed = `
+	INSERT INTO bound VALUES ('varda', 'acme'), ('varda', 'other');
+	INSERT INTO event (seq, received, account, source, body, lead, kind, outcome, doc)
+		SELECT i, i, CASE WHEN i % 50 = 0 THEN 'other' ELSE 'acme' END, 'varda', decode(md5(i::text), 'hex'), 'call_' || i / 3, 'k',
+			CASE WHEN i % 3 = 0 THEN 'booked' ELSE '' END, repeat('x', 100)::bytea FROM generate_series(1, 30000) AS i;
+	INSERT INTO identity SELECT seq, account, doc FROM event;
+	INSERT INTO inbox SELECT 2 * seq, account, source, lead FROM event;
+	INSERT INTO contact_click SELECT received, seq, account, source, 'contact-' || seq / 5 FROM event;
+	INSERT INTO contact_lead (account, source, contact, lead) SELECT DISTINCT account, source, 'contact-' || seq / 5, lead FROM event;
+	INSERT INTO conversion (id, at, wanted_cents, known_cents, generation, account, source, lead, stage, order_id, state, reason, known, currency, doc)
+		SELECT seq, seq, 1, 1, 0, account, source, lead || seq, 'booked', 'o' || seq, 'queued', '', '', 'EUR', repeat('x', 400)::bytea FROM event;
+	INSERT INTO pending SELECT 1, id, id, 0, account, 'upload', '1' FROM conversion;
+	INSERT INTO click_index SELECT id, account, 'click-' || id FROM conversion;
+	INSERT INTO slot SELECT id, 1, at, id, account FROM conversion;
+	INSERT INTO ledger (conversion, at, account, kind, answered, body)
+		SELECT id, at, account, 'answered', 'upload', repeat('x', 300)::bytea FROM conversion;
+	INSERT INTO told SELECT seq, seq + 9, account FROM ledger WHERE seq % 10 = 1;
+	INSERT INTO batch (created, sent_at, settled, poll_at, attempts, account, id, run, api, customer, rows, manifest)
+		SELECT seq, seq, CASE WHEN seq > 29990 THEN NULL ELSE seq END, CASE WHEN seq > 29900 AND seq <= 29990 THEN seq END, 1, account,
+			'b' || seq, 'r', 'google_ads', '1', ARRAY[seq], repeat('x', 200)::bytea FROM event`
+
+// TestPlans: no statement that is run all the time reads a whole table, or all
+// of an account, whatever the planner knows: nothing yet, or everything; the
+// values, or only their types.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	dsn := server.Database(t)
+	for name, value := range postgres.Settings() {
+		dsn += "&" + name + "=" + value
+	}
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	run := func(text string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), text, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("ALTER TABLE event SET (autovacuum_enabled = off)")
+	run(seed)
+	for _, known := range []string{"nothing is known", "all is known"} {
+		if known == "all is known" {
+			run("VACUUM ANALYZE")
+		}
+		for name, text := range postgres.Hot() {
+			for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+				plan := planOf(t, conn, text, mode)
+				if bad := wasteful(plan); bad != "" {
+					t.Errorf("%s, when %s, %s: %s in\n%s", name, known, mode, bad, plan)
+				}
+			}
+		}
+	}
+}
+
+// planOf is how PostgreSQL would run a statement with empty arrays and small
+// numbers for its parameters.
+func planOf(t *testing.T, conn *pgx.Conn, text, mode string) string {
+	t.Helper()
+	stmt, err := conn.Prepare(t.Context(), "s", text)
+	if err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	if _, err := conn.Exec(t.Context(), "SET plan_cache_mode = "+mode); err != nil {
+		t.Fatal(err)
+	}
+	args := make([]string, len(stmt.ParamOIDs))
+	for i, oid := range stmt.ParamOIDs {
+		if args[i] = sampleOf(oid); strings.Contains(text, "tid[]") && oid == 1009 {
+			args[i] = many(`"(0,1)"`, "text")
+		}
+	}
+	call := ""
+	if len(args) > 0 {
+		call = "(" + strings.Join(args, ", ") + ")"
+	}
+	rows, err := conn.Query(t.Context(), "EXPLAIN EXECUTE s"+call, pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	if err := conn.Deallocate(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range lines {
+		lines[i] = line[:min(len(line), 160)]
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sampleOf is a value of a type, as text; lists have 2,000 elements.
+func sampleOf(oid uint32) string {
+	switch oid {
+	case 16:
+		return "false"
+	case 25, 1043:
+		return "'acme'"
+	case 17:
+		return "'\\x00'"
+	case 1016:
+		return many("1", "bigint")
+	case 1009:
+		return many("acme", "text")
+	case 1001:
+		return many("x", "bytea")
+	case 1005:
+		return many("0", "smallint")
+	case 1000:
+		return many("f", "boolean")
+	default:
+		return "5"
+	}
+}
+
+// many is an array of 2,000 equal elements.
+func many(element, kind string) string {
+	return "'{" + strings.TrimSuffix(strings.Repeat(element+",", 2000), ",") + "}'::" + kind + "[]"
+}
+
+// wasteful says what is wrong with a plan, if anything.
+func wasteful(plan string) string {
+	if found := regexp.MustCompile(`Seq Scan on (event|identity|inbox|contact_click|contact_lead|conversion|pending|click_index|slot|ledger|told|batch)\b`).FindString(plan); found != "" {
+		return found
+	}
+	if found := regexp.MustCompile(`Filter: \(body = `).FindString(plan); found != "" {
+		return found
+	}
+	// An index scan whose only condition is the account reads all that the account has, unless it stops at a limit.
+	conds := regexp.MustCompile(`Index Cond: \(account = [^)]*?\)+\n`)
+	if found := conds.FindString(plan); found != "" && !strings.Contains(plan, "Limit") && !strings.Contains(plan, "batch_sending") &&
+		!strings.Contains(plan, "batch_failed") {
+		return fmt.Sprintf("%q", found)
+	}
+	return ""
+}
