@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -40,11 +41,12 @@ const seed = `
 // values, or only their types.
 func TestPlans(t *testing.T) {
 	t.Parallel()
-	dsn := server.Database(t)
-	for name, value := range postgres.Settings() {
-		dsn += "&" + name + "=" + value
+	cfg, err := pgx.ParseConfig(server.Database(t))
+	if err != nil {
+		t.Fatal(err)
 	}
-	conn, err := pgx.Connect(t.Context(), dsn)
+	maps.Copy(cfg.RuntimeParams, postgres.Settings())
+	conn, err := pgx.ConnectConfig(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
