@@ -61,6 +61,8 @@ func changeText(r conversions.Row, q Query) string {
 		}
 	}
 	switch {
+	case r.Reason == conversions.ReasonRetracting:
+		return r.Reason.Sentence()
 	case r.Next() == conversions.OpRestate:
 		return "It will be restated " + when + "."
 	case r.Want.Reason == conversions.ReasonConsentDenied:

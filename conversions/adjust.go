@@ -132,6 +132,15 @@ func (r *Row) leftOpen(e Entry) {
 	}
 }
 
+// unsettled reports whether a retraction of ours went unanswered for good.
+// Google may take every adjustment of a retracted conversion without effect
+// (Google Ads Help, answer 7686280), so no restatement would show whether the
+// conversion still counts. The retraction is therefore sent to its end, also
+// when the outcome came back meanwhile: then the next generation counts.
+func (r Row) unsettled() bool {
+	return r.Known.Retracting && r.Known.Target.API != APIDataManager
+}
+
 // WantedAgain reports whether the conversion came back after it was retracted,
 // so that its next generation must be decided. What somebody else retracted
 // does not come back by itself: first the outcome must be taken back and

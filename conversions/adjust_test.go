@@ -249,17 +249,23 @@ func TestWantedAgain(t *testing.T) {
 	abandoned := retracting()
 	abandoned.abandon(40*time.Hour, abandoned.sendAt(40*time.Hour))
 	abandoned.happens(41*time.Hour, tag(4, 41*time.Hour, "booked", actual(250000)))
-	if got := abandoned.stands(); got != "change_due//restate" {
-		t.Fatalf("a retraction given up on: row stands %q, want a restatement to find out", got)
+	if got := abandoned.stands(); got != "change_due/retraction_unanswered/retract" {
+		t.Fatalf("a retraction given up on: row stands %q, want it to be sent to its end", got)
 	}
 	abandoned.answer(43*time.Hour, abandoned.sendAt(43*time.Hour), byRetraction)
+	// Google may take adjustments of what is retracted without effect: an
+	// answer to a retraction is certain then too, one to a restatement is not.
+	ignored := retracting()
+	ignored.abandon(40*time.Hour, ignored.sendAt(40*time.Hour))
+	ignored.happens(41*time.Hour, tag(4, 41*time.Hour, "booked", actual(250000)))
+	ignored.answer(43*time.Hour, ignored.sendAt(43*time.Hour), conversions.Answer{Verdict: conversions.Done})
 	// So it is of an upload that itself went unanswered.
 	twice := gone()
 	twice.abandon(40*time.Hour, twice.sendAt(40*time.Hour))
 	twice.happens(41*time.Hour, tag(4, 41*time.Hour, "booked", actual(250000)))
 	twice.answer(43*time.Hour, twice.sendAt(43*time.Hour), conversions.Answer{Verdict: conversions.AlreadyThere, By: conversions.ByOrderID})
-	if got := twice.stands(); got != "change_due//restate" {
-		t.Errorf("there, perhaps retracted: row stands %q, want a restatement to find out", got)
+	if got := twice.stands(); got != "change_due/retraction_unanswered/retract" {
+		t.Errorf("there, perhaps retracted: row stands %q, want the retraction to be sent to its end", got)
 	}
 	booked := conversions.Want{Wanted: true}
 	for name, tt := range map[string]struct {
@@ -269,6 +275,7 @@ func TestWantedAgain(t *testing.T) {
 		"we retracted":                      {ours.row, true},
 		"somebody else retracted":           {foreign.row, false},
 		"our unanswered retraction arrived": {abandoned.row, true},
+		"it was taken without effect":       {ignored.row, true},
 		"it is there":                       {done().row, false},
 	} {
 		if got := tt.row.WantedAgain(booked); got != tt.want {

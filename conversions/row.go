@@ -34,8 +34,9 @@ type Known struct {
 	// went unanswered, so that the value cannot be told; and at an API that
 	// overwrites values while a change that went unanswered may yet arrive.
 	Mixed bool `json:"mixed,omitempty"`
-	// Retracting is true once a retraction of ours went unanswered for good,
-	// and Foreign with KnownRetracted when it was not us who retracted.
+	// Retracting is true once a retraction of ours went unanswered for good: it
+	// is sent to its end before anything else. Foreign is true with
+	// KnownRetracted when it was not us who retracted.
 	Retracting bool `json:"retracting,omitempty"`
 	Foreign    bool `json:"foreign,omitempty"`
 	// Batch answered, at Since.
@@ -165,7 +166,7 @@ func (r Row) change() Operation {
 	switch {
 	case r.zeroed():
 		return OpNone
-	case r.Want.Withdraw:
+	case r.Want.Withdraw, r.unsettled():
 		return r.retract()
 	case r.revalued() && r.changeable():
 		return OpRestate
@@ -213,7 +214,7 @@ func (r Row) adjustable() bool {
 func (r Row) differs() bool {
 	switch r.Known.Status {
 	case KnownThere, KnownThereValue:
-		return (r.Want.Withdraw && !r.zeroed()) || r.revalued()
+		return (r.Want.Withdraw && !r.zeroed()) || r.unsettled() || r.revalued()
 	case KnownUnanswered:
 		return !r.Want.Wanted
 	case KnownRetracted:

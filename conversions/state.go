@@ -55,7 +55,7 @@ func (r *Row) standing() (State, Reason, time.Time) {
 	case op == OpUpload:
 		return StateQueued, "", later(r.Want.Due, r.NotBefore)
 	case op != OpNone:
-		return StateChangeDue, r.Want.Reason, r.changeDue()
+		return StateChangeDue, r.changeReason(), r.changeDue()
 	case r.Held:
 		return StatePerson, ReasonWithdrawalsHeld, time.Time{}
 	case r.stuck():
@@ -73,6 +73,14 @@ func (r *Row) standing() (State, Reason, time.Time) {
 	default:
 		return r.resting()
 	}
+}
+
+// changeReason is why Google is to hold something else.
+func (r *Row) changeReason() Reason {
+	if r.Want.Wanted && r.Next() == OpRetract {
+		return ReasonRetracting
+	}
+	return r.Want.Reason
 }
 
 // unchangeable is why what Google holds stays as it is.

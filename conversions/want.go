@@ -39,6 +39,8 @@ const (
 	ReasonWithdrawalsHeld Reason = "withdrawals_held"
 	ReasonGivenUp         Reason = "given_up"
 	ReasonTestMode        Reason = "account_only_tests"
+	// ReasonRetracting: wanted again, after a retraction that went unanswered.
+	ReasonRetracting Reason = "retraction_unanswered"
 	// ReasonValueKept: Google kept the value it had.
 	ReasonValueKept Reason = "value_kept_by_google"
 	// ReasonMayBeThere: sent through the Data Manager API without an answer,
@@ -114,6 +116,8 @@ func (r Reason) Sentence() string { //nolint:gocyclo,funlen // a table: one line
 		return "The account only tests, so nothing that Google holds is changed."
 	case ReasonRetractedElsewhere:
 		return "Somebody else retracted the conversion at Google, and a retracted conversion cannot come back."
+	case ReasonRetracting:
+		return "Google's answer to its retraction was lost before the outcome came back; it is retracted for certain first, and then uploaded anew."
 	case ReasonGivenUp:
 		return "A person gave it up."
 	case ReasonWithdrawalsHeld:
