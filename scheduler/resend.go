@@ -71,8 +71,10 @@ func (c *cycle) resend(ctx context.Context, b conversions.Batch) error {
 }
 
 // callInParts calls, and again in halves where the answer is the batch's
-// fault, until every item has an answer of its own. The first call that fails
-// by itself is the answer to all: then nothing is settled.
+// fault, until every item has an answer of its own. A call that fails by itself
+// is the answer to its items once others have theirs: what was told so far is
+// not asked again, or a quota smaller than all the parts would never suffice.
+// Before, and when it is lost, it is the answer to all: then nothing is settled.
 func (c *cycle) callInParts(ctx context.Context, b conversions.Batch) conversions.Reply {
 	reply := c.call(ctx, b, false)
 	if reply.Unknown || (reply.Call != nil && !atFault(*reply.Call)) {
@@ -91,14 +93,16 @@ func (c *cycle) callInParts(ctx context.Context, b conversions.Batch) conversion
 		}
 		return reply
 	}
+	told := len(again) < len(b.Items)
 	for part := range slices.Chunk(again, max(1, (len(again)+1)/2)) {
 		if _, err := c.a.keeper.forCall(ctx); err != nil {
 			return conversions.Reply{Unknown: true}
 		}
 		answers := c.callInParts(ctx, partOf(b, part))
-		if answers.Unknown || answers.Call != nil {
+		if answers.Unknown || (answers.Call != nil && !told) {
 			return answers
 		}
+		told = true
 		for n, i := range part {
 			reply.Answers[i] = answers.Answers[n]
 		}

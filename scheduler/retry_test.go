@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"closeloop/conversions"
+	"closeloop/sandbox"
 	"closeloop/scheduler"
 )
 
@@ -55,4 +56,26 @@ func TestFailedCallIsRepeatedSooner(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A resend that has to be divided costs more than a day's quota: what each day
+// told is kept, so that it comes to an end.
+func TestResendInPartsOutlastsAQuota(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	box, google := r.google(func(cfg *sandbox.Config) {
+		cfg.Unproven = sandbox.Unproven{OperationsPerDay: 16, OperationsPerRow: true, WholeRequest: []int32{15, 23}}
+	})
+	r.books(8)
+	lose(t, box, sandbox.FaultUnavailable)
+	r.run(google)
+	for range 8 {
+		r.clock.advance(day)
+		r.run(google)
+	}
+	diff(t, "states", r.tally(), map[string]int{"done": 8})
+	if n := len(held(t, box)); n != 8 {
+		t.Errorf("%d conversions counted, want 8", n)
+	}
+	r.checkLedger(t)
 }
