@@ -1,6 +1,11 @@
 package scheduler
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"closeloop/conversions"
+)
 
 // Offset is offset, for tests.
 func Offset(account string, window time.Duration) time.Duration { return offset(account, window) }
@@ -8,4 +13,10 @@ func Offset(account string, window time.Duration) time.Duration { return offset(
 // Spread is the schedule moved by d.
 func Spread(s Schedule, d time.Duration) interface{ Next(t time.Time) time.Time } {
 	return spread{s, d}
+}
+
+// RunAlone is RunNow without the fold beside it, so that the steps of a run
+// come in one order.
+func (s *Scheduler) RunAlone(ctx context.Context, id conversions.AccountID) (Report, error) {
+	return s.runAccount(ctx, s.accounts[id], true)
 }

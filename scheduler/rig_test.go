@@ -61,23 +61,24 @@ func rules() conversions.Rules {
 
 // rig is a store, a clock and what a scheduler needs beside them.
 type rig struct {
-	t      testing.TB
-	clock  *clock
-	path   string
-	store  *sqlite.Store
-	rules  conversions.Rules
-	bodies atomic.Int64
-	names  atomic.Int64
+	t       testing.TB
+	clock   *clock
+	path    string
+	store   *sqlite.Store
+	rules   conversions.Rules
+	options sqlite.Options
+	bodies  atomic.Int64
+	names   atomic.Int64
 }
 
 func newRig(tb testing.TB) *rig {
 	tb.Helper()
-	return newRigIn(tb, tb.TempDir())
+	return newRigIn(tb, tb.TempDir(), sqlite.Options{})
 }
 
-func newRigIn(tb testing.TB, dir string) *rig {
+func newRigIn(tb testing.TB, dir string, o sqlite.Options) *rig {
 	tb.Helper()
-	r := &rig{t: tb, clock: newClock(), path: filepath.Join(dir, "closeloop.db"), rules: rules()}
+	r := &rig{t: tb, clock: newClock(), path: filepath.Join(dir, "closeloop.db"), rules: rules(), options: o}
 	r.store = r.open()
 	return r
 }
@@ -85,7 +86,7 @@ func newRigIn(tb testing.TB, dir string) *rig {
 // open opens the rig's file once more, as another process would.
 func (r *rig) open() *sqlite.Store {
 	r.t.Helper()
-	s, err := sqlite.Open(context.Background(), r.path, sqlite.Options{})
+	s, err := sqlite.Open(context.Background(), r.path, r.options)
 	if err != nil {
 		r.t.Fatalf("open store: %v", err)
 	}
@@ -220,10 +221,7 @@ func orderID(l conversions.LeadID, s conversions.Stage) string {
 // rows are all rows of the account, by lead and stage.
 func (r *rig) rows() map[string]conversions.Row {
 	r.t.Helper()
-	list, err := r.store.List(context.Background(), conversions.Filter{Account: acme})
-	if err != nil {
-		r.t.Fatalf("list rows: %v", err)
-	}
+	list := r.list()
 	rows := make(map[string]conversions.Row, len(list))
 	for _, row := range list {
 		name := string(row.Key.Lead) + " " + string(row.Key.Stage)
