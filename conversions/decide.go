@@ -49,7 +49,8 @@ func (r Row) onlyRulesChanged(w Want) bool {
 	if r.fateOpen() && w.Click != r.Want.Click {
 		return false // it may yet be refused with the click it was sent with
 	}
-	return r.sent() && w.Tag == r.Want.Tag && w.ValueEvent == r.Want.ValueEvent && w.Consent == r.Want.Consent
+	same := w.Tag == r.Want.Tag && w.ValueEvent == r.Want.ValueEvent && w.Consent == r.Want.Consent && w.Denial == r.Want.Denial
+	return r.sent() && same
 }
 
 // fateOpen reports whether the row was sent and may yet be refused.

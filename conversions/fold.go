@@ -143,8 +143,12 @@ func (l *lead) want(stage Stage, s standing) Want {
 // withdraw says whether, and when, what Google holds is to be taken back.
 func (l *lead) withdraw(w *Want, tag Event) {
 	back := w.Reason == ReasonWithdrawn
+	denial, denied := l.denied()
+	if denied {
+		w.Denial = denial.Seq
+	}
 	if w.Reason == ReasonConsentDenied && l.rules.WithdrawDenied {
-		tag, back = l.denied()
+		tag, back = denial, denied
 	}
 	if back {
 		w.Withdraw, w.ChangeDue = true, tag.Order().Add(l.rules.WithdrawWait).UTC()

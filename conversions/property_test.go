@@ -136,6 +136,7 @@ func TestFoldDoesNotDependOnTheOrderOfArrival(t *testing.T) {
 			for i := range wants {
 				w := &wants[i]
 				w.Tag, w.ValueEvent, w.Click.Event = original[w.Tag], original[w.ValueEvent], original[w.Click.Event]
+				w.Denial = original[w.Denial]
 			}
 			return wants
 		}

@@ -232,6 +232,29 @@ func TestTheWaitBeginsAnewAlsoWhenFoldedAtOnce(t *testing.T) {
 	}
 }
 
+// A grant that arrives late, from between two denials, leaves the second alone:
+// the wait begins with it.
+func TestALateGrantMovesTheDenial(t *testing.T) {
+	t.Parallel()
+	says := func(seq int64, when time.Duration, c conversions.Consent) conversions.Event {
+		e := event(seq, when)
+		e.Consent = c
+		return e
+	}
+	l := newLife()
+	l.rules.WithdrawDenied = true
+	l.happens(time.Hour, event(1, 0, click("CLICK-A")), tag(2, time.Hour, "booked", actual(250000)))
+	l.answer(7*time.Hour, l.send(), conversions.Answer{Verdict: conversions.Done})
+	l.happens(15*time.Hour, says(3, 10*time.Hour, conversions.ConsentDenied), says(4, 14*time.Hour, conversions.ConsentDenied))
+	if want := at(34 * time.Hour); !l.row.Due.Equal(want) {
+		t.Errorf("due %v, want a day after the first denial, %v", l.row.Due, want)
+	}
+	l.happens(16*time.Hour, says(5, 12*time.Hour, conversions.ConsentGranted))
+	if want := at(38 * time.Hour); !l.row.Due.Equal(want) {
+		t.Errorf("due %v, want a day after the denial that counts, %v", l.row.Due, want)
+	}
+}
+
 func TestRulesAloneChangeNothingThatWasSent(t *testing.T) {
 	t.Parallel()
 	denied := func(r *conversions.Rules) { r.WithdrawDenied, r.Consent = true, conversions.ConsentRuleDenied }

@@ -151,6 +151,8 @@ type Want struct {
 	ValueEvent int64      `json:"value_event,omitempty"`
 	Currency   string     `json:"currency"`
 	Consent    Consent    `json:"consent,omitempty"`
+	// Denial is the event since which consent is denied; 0 when none denies it.
+	Denial int64 `json:"denial,omitempty"`
 	// Action is the numeric id of the conversion action.
 	Action string `json:"action,omitempty"`
 	Target Target `json:"target"`

@@ -62,6 +62,7 @@ func wantFields(c *coder, w *conversions.Want) {
 	c.moment(21, &w.WaitUntil)
 	c.boolean(22, &w.Test)
 	c.boolean(23, &w.KeepValue)
+	number(c, 24, &w.Denial)
 }
 
 func knownFields(c *coder, k *conversions.Known) {
