@@ -389,3 +389,23 @@ func TestNotFoundProvesNothingOfAFreshUpload(t *testing.T) {
 		}
 	}
 }
+
+// An upload that went unanswered twice may have arrived the second time, and be
+// hidden for a day since then.
+func TestNotFoundProvesNothingSoonAfterTheLatestUpload(t *testing.T) {
+	t.Parallel()
+	notFound := conversions.Answer{Verdict: conversions.Later, Wait: day, NotFound: true}
+	l := gone()
+	l.happens(90*time.Hour, tag(4, 90*time.Hour, "booked", actual(250000)))
+	b := l.sendAt(91 * time.Hour)
+	l.happens(92*time.Hour, tag(5, 92*time.Hour, "spam"))
+	l.abandon(115*time.Hour, b)
+	l.answer(116*time.Hour, l.sendAt(116*time.Hour), notFound)
+	if l.row.Known.Status != conversions.KnownUnanswered || l.row.Next() != conversions.OpRetract {
+		t.Errorf("known %q, next %q, want it retracted until a day has passed", l.row.Known.Status, l.row.Next())
+	}
+	l.answer(140*time.Hour, l.sendAt(140*time.Hour), notFound)
+	if l.row.Known.Status != conversions.KnownNothing {
+		t.Errorf("known %q a day later, want nothing", l.row.Known.Status)
+	}
+}

@@ -235,8 +235,9 @@ func (r *Row) unanswered(e Entry) {
 		r.leftOpen(e)
 	case r.Known.Status != KnownUnanswered:
 		r.know(KnownUnanswered, e)
-	case r.Known.Value != e.Item.Value:
-		r.Known.Mixed = true
+	default:
+		r.Known.Since = e.At // it may be as fresh as the latest
+		r.Known.Mixed = r.Known.Mixed || r.Known.Value != e.Item.Value
 	}
 }
 
