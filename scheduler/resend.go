@@ -99,7 +99,11 @@ func (c *cycle) callInParts(ctx context.Context, b conversions.Batch) conversion
 			return conversions.Reply{Unknown: true}
 		}
 		answers := c.callInParts(ctx, partOf(b, part))
-		if answers.Unknown || (answers.Call != nil && !told) {
+		if answers.Unknown {
+			return answers
+		}
+		if answers.Call != nil && !told {
+			answers.Answers = slices.Repeat([]conversions.Answer{*answers.Call}, len(b.Items))
 			return answers
 		}
 		told = true

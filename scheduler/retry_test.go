@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,20 +63,25 @@ func TestFailedCallIsRepeatedSooner(t *testing.T) {
 // told is kept, so that it comes to an end.
 func TestResendInPartsOutlastsAQuota(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	box, google := r.google(func(cfg *sandbox.Config) {
-		cfg.Unproven = sandbox.Unproven{OperationsPerDay: 16, OperationsPerRow: true, WholeRequest: []int32{15, 23}}
-	})
-	r.books(8)
-	lose(t, box, sandbox.FaultUnavailable)
-	r.run(google)
-	for range 8 {
-		r.clock.advance(day)
-		r.run(google)
+	for quota := 15; quota < 33; quota++ {
+		t.Run(strconv.Itoa(quota), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			box, google := r.google(func(cfg *sandbox.Config) {
+				cfg.Unproven = sandbox.Unproven{OperationsPerDay: quota, OperationsPerRow: true, WholeRequest: []int32{15, 23}}
+			})
+			r.books(8)
+			lose(t, box, sandbox.FaultUnavailable)
+			r.run(google)
+			for range 8 {
+				r.clock.advance(day)
+				r.run(google)
+			}
+			diff(t, "states", r.tally(), map[string]int{"done": 8})
+			if n := len(held(t, box)); n != 8 {
+				t.Errorf("%d conversions counted, want 8", n)
+			}
+			r.checkLedger(t)
+		})
 	}
-	diff(t, "states", r.tally(), map[string]int{"done": 8})
-	if n := len(held(t, box)); n != 8 {
-		t.Errorf("%d conversions counted, want 8", n)
-	}
-	r.checkLedger(t)
 }
