@@ -162,22 +162,61 @@ func gatherPage(ctx context.Context, t tx) (more bool, err error) {
 // forgetContacts erases what the rule of the same contact keeps of a lead: its
 // contacts and own clicks, and that another lead's row took one of them. It needs the side
 // rows of the lead.
-func forgetContacts(ctx context.Context, t tx, lead ...any) error {
-	const events = `SELECT seq FROM event WHERE account = ?1 AND source = ?2 AND lead = ?3`
-	const side = `(SELECT json_extract(doc, '$.contact') FROM identity WHERE seq IN (` + events + `))`
-	const clicks = `(SELECT json_extract(c.value, '$.id') FROM identity AS i, json_each(i.doc, '$.clicks') AS c
-		WHERE i.seq IN (` + events + `))`
-	const taken = `(SELECT x.conversion FROM click_index AS x JOIN conversion AS r ON r.id = x.conversion
-		WHERE x.account = ?1 AND x.click IN ` + clicks + ` AND json_extract(r.doc, '$.want.click.event') IN (` + events + `))`
-	for _, text := range []string{
-		`DELETE FROM slot WHERE account = ?1 AND conversion IN ` + taken,
-		`DELETE FROM click_index WHERE conversion IN ` + taken,
-		`DELETE FROM contact_click WHERE account = ?1 AND source = ?2 AND contact IN ` + side + ` AND seq IN (` + events + `)`,
-		`DELETE FROM contact_lead WHERE account = ?1 AND source = ?2 AND contact IN ` + side + ` AND lead = ?3`,
-	} {
-		if _, err := t.exec(ctx, text, lead...); err != nil {
-			return fmt.Errorf("erase clicks of a contact: %w", err)
+func forgetContacts(ctx context.Context, t tx, a conversions.AccountID, source string, lead conversions.LeadID) error {
+	events, err := eventsOf(ctx, t.query, a, source, lead)
+	if err != nil {
+		return err
+	}
+	mine := make(map[int64]bool, len(events))
+	var clicks []string
+	for i := range events {
+		e := &events[i]
+		mine[e.Seq] = true
+		for _, c := range e.Person.Clicks {
+			clicks = append(clicks, c.ID)
 		}
+		if err := forgetContactOf(ctx, t, e); err != nil {
+			return err
+		}
+	}
+	taken, err := collect(ctx, t.query, readRow, `SELECT doc FROM conversion WHERE id IN
+		(SELECT conversion FROM click_index WHERE account = ? AND click IN (SELECT value FROM json_each(?)))`, string(a), list(clicks))
+	if err != nil {
+		return fmt.Errorf("find rows that took a click: %w", err)
+	}
+	for i := range taken {
+		if mine[taken[i].Want.Click.Event] {
+			if err := forgetClickOf(ctx, t, &taken[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// forgetContactOf erases what is kept of the contact that an event names.
+func forgetContactOf(ctx context.Context, t tx, e *conversions.Event) error {
+	if !namesContact(e) {
+		return nil
+	}
+	lead := []any{string(e.Account), e.Source, e.Person.Contact, string(e.Lead)}
+	if _, err := t.exec(ctx, `DELETE FROM contact_lead WHERE account = ? AND source = ? AND contact = ? AND lead = ?`, lead...); err != nil {
+		return fmt.Errorf("erase lead of a contact: %w", err)
+	}
+	click := []any{string(e.Account), e.Source, e.Person.Contact, micros(e.Order()), e.Seq}
+	if _, err := t.exec(ctx, `DELETE FROM contact_click WHERE account = ? AND source = ? AND contact = ? AND at = ? AND seq = ?`, click...); err != nil {
+		return fmt.Errorf("erase click of a contact: %w", err)
+	}
+	return nil
+}
+
+// forgetClickOf erases which click id a row wants and which seconds it took.
+func forgetClickOf(ctx context.Context, t tx, r *conversions.Row) error {
+	if _, err := t.exec(ctx, `DELETE FROM slot WHERE account = ? AND conversion = ?`, string(r.Key.Account), int64(r.ID)); err != nil {
+		return fmt.Errorf("erase seconds of row %d: %w", r.ID, err)
+	}
+	if _, err := t.exec(ctx, `DELETE FROM click_index WHERE conversion = ?`, int64(r.ID)); err != nil {
+		return fmt.Errorf("erase click of row %d: %w", r.ID, err)
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ import (
 // own words may quote the document.
 var errUnreadable = errors.New("stored document is unreadable")
 
+// encode makes the JSON documents: the rare ones. What is stored in volume is
+// in the form of package compact.
 func encode(v any) (string, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -24,8 +26,7 @@ func encode(v any) (string, error) {
 	return string(text), nil
 }
 
-// decode reads what encode wrote. The two packages agree on the documents:
-// this one reads them in half of the time, encoding/json writes them faster.
+// decode reads what encode wrote.
 func decode(text []byte, v any) error {
 	if jsonv1.Unmarshal(text, v) != nil {
 		return fmt.Errorf("decode %T: %w", v, errUnreadable)
@@ -80,20 +81,6 @@ func tidyEntry(e conversions.Entry) conversions.Entry {
 func tidyItem(it conversions.Item) conversions.Item {
 	it.At, it.AdjustAt = tidy(it.At), tidy(it.AdjustAt)
 	return it
-}
-
-// eventDoc is an event without what stands in columns: the shadowing fields
-// are never set.
-type eventDoc struct {
-	conversions.Event
-	Seq      *struct{} `json:"seq,omitempty"`
-	Account  *struct{} `json:"account,omitempty"`
-	Source   *struct{} `json:"source,omitempty"`
-	Body     *struct{} `json:"body,omitempty"`
-	Lead     *struct{} `json:"lead,omitempty"`
-	Kind     *struct{} `json:"kind,omitempty"`
-	Outcome  *struct{} `json:"outcome,omitempty"`
-	Received *struct{} `json:"received,omitempty"`
 }
 
 // quarantineDoc is a quarantined delivery without what stands in columns.

@@ -15,10 +15,10 @@ import (
 func (s *Store) Forget(ctx context.Context, a conversions.AccountID, source string, lead conversions.LeadID) (int, error) {
 	var n int
 	err := s.writes.do(ctx, func(ctx context.Context, t tx) error {
-		args := []any{string(a), source, string(lead)}
-		if err := forgetContacts(ctx, t, args...); err != nil {
+		if err := forgetContacts(ctx, t, a, source, lead); err != nil {
 			return err
 		}
+		args := []any{string(a), source, string(lead)}
 		const rows = `(SELECT id FROM conversion WHERE account = ?1 AND source = ?2 AND lead = ?3)`
 		for _, text := range []string{
 			`DELETE FROM click_index WHERE conversion IN ` + rows,

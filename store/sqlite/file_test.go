@@ -148,7 +148,7 @@ func TestEventsAndLedgerAreAppendOnly(t *testing.T) {
 	}
 	db := raw(t, path)
 	for _, text := range []string{
-		`UPDATE event SET lead = 'x'`, `DELETE FROM event`, `UPDATE ledger SET body = '{}'`, `DELETE FROM ledger`,
+		`UPDATE event SET lead = 'x'`, `DELETE FROM event`, `UPDATE ledger SET entries = x'00'`, `DELETE FROM ledger`,
 	} {
 		if _, err := db.Exec(text); err == nil || !strings.Contains(err.Error(), "append-only") {
 			t.Errorf("%s: got %v, want it refused", text, err)

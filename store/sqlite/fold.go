@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"closeloop/conversions"
+	"closeloop/store/compact"
 )
 
 // notice says that a lead is to be folded.
@@ -81,16 +82,15 @@ func readEvent(rows *sql.Rows) (conversions.Event, error) {
 	if err := rows.Scan(&e.Seq, &e.Account, &e.Source, &body, &e.Lead, &e.Kind, &e.Outcome, &received, &doc, &person); err != nil {
 		return e, fmt.Errorf("scan event: %w", err)
 	}
-	var rest eventDoc
-	if err := decode(doc, &rest); err != nil {
-		return e, err
+	var full conversions.Event
+	if err := compact.ReadEvent(doc, &full); err != nil {
+		return e, readable("event", err)
 	}
 	if person != nil {
-		if err := decode(person, &rest.Person); err != nil {
-			return e, err
+		if err := compact.ReadPerson(person, &full.Person); err != nil {
+			return e, readable("side row", err)
 		}
 	}
-	full := rest.Event
 	full.Seq, full.Account, full.Source, full.Lead = e.Seq, e.Account, e.Source, e.Lead
 	full.Kind, full.Outcome, full.Received = e.Kind, e.Outcome, fromMicros(received)
 	copy(full.Body[:], body)

@@ -51,7 +51,7 @@ func gatherEvents(ctx context.Context, q queryer, a conversions.AccountID, asked
 // gatherRows reads rows of every stage and generation, in the order in which
 // they were made.
 func gatherRows(ctx context.Context, q queryer, a conversions.AccountID, asked string, place map[notice]*conversions.LeadWork) error {
-	rows, err := collect(ctx, q, document[conversions.Row], `SELECT c.doc
+	rows, err := collect(ctx, q, readRow, `SELECT c.doc
 		FROM json_each(?2) AS j
 		CROSS JOIN conversion AS c ON c.account = ?1 AND c.source = j.value ->> 0 AND c.lead = j.value ->> 1
 		ORDER BY c.id`, string(a), asked)

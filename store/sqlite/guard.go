@@ -22,16 +22,6 @@ func (s *Store) Uploaded(ctx context.Context, a conversions.AccountID, since tim
 	return n, nil
 }
 
-// LastAnswers implements store.Sending.
-func (s *Store) LastAnswers(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Entry, error) {
-	es, err := collect(ctx, s.reads.QueryContext, readEntry,
-		selectEntry+`WHERE account = ? AND answered = 'upload' ORDER BY seq DESC LIMIT ?`, string(a), limit)
-	if err != nil {
-		return nil, fmt.Errorf("read last answers of %s: %w", a, err)
-	}
-	return es, nil
-}
-
 // Facts implements store.Sending. An account without any has the zero Facts.
 func (s *Store) Facts(ctx context.Context, a conversions.AccountID) (conversions.Facts, error) {
 	var f conversions.Facts

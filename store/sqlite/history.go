@@ -31,11 +31,14 @@ func history(ctx context.Context, q queryer, a conversions.AccountID, id convers
 		return h, conversions.ErrNotFound
 	}
 	h.Row = rows[0]
+	trail, err := collect(ctx, q, scanned[[]byte], `SELECT trail FROM conversion WHERE id = ?`, int64(id))
+	if err != nil {
+		return h, err
+	}
 	if h.Events, err = eventsOf(ctx, q, a, h.Row.Key.Source, h.Row.Key.Lead); err != nil {
 		return h, err
 	}
-	h.Entries, err = collect(ctx, q, readEntry, selectEntry+`WHERE account = ? AND conversion = ? ORDER BY seq`, string(a), int64(id))
-	if err != nil {
+	if h.Entries, err = entriesOf(ctx, q, id, trail[0]); err != nil {
 		return h, err
 	}
 	h.Batches, err = batchesOf(ctx, q, a, id, h.Entries)
@@ -80,35 +83,4 @@ func readRecord(rows *sql.Rows) (conversions.BatchRecord, error) {
 		return b, decode(call, b.Call)
 	}
 	return b, nil
-}
-
-// selectEntry reads ledger entries.
-const selectEntry = `SELECT seq, account, conversion, at, kind, body FROM ledger `
-
-func readEntry(rows *sql.Rows) (conversions.Entry, error) {
-	var seq, row, at int64
-	var account conversions.AccountID
-	var kind conversions.EntryKind
-	var body sql.RawBytes
-	var e conversions.Entry
-	if err := rows.Scan(&seq, &account, &row, &at, &kind, &body); err != nil {
-		return e, fmt.Errorf("scan entry: %w", err)
-	}
-	if err := decode(body, &e); err != nil {
-		return e, err
-	}
-	e.Seq, e.Account, e.Row, e.At, e.Kind = seq, account, conversions.RowID(row), fromMicros(at), kind
-	return e, nil
-}
-
-// Ledger implements store.Reports. It reads the ledger in its own order and
-// leaves out other accounts: an index for this would make every settled row
-// dearer.
-func (s *Store) Ledger(ctx context.Context, a conversions.AccountID, after int64, limit int) ([]conversions.Entry, error) {
-	es, err := collect(ctx, s.reads.QueryContext, readEntry,
-		selectEntry+`NOT INDEXED WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?`, string(a), after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read ledger of %s: %w", a, err)
-	}
-	return es, nil
 }

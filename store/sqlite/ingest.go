@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"closeloop/conversions"
+	"closeloop/store/compact"
 )
 
 // groupSize is the most deliveries that share a commit.
@@ -191,7 +192,7 @@ func (f *followUp) add(seq int64, r *eventRecord) {
 		f.first = seq
 	}
 	f.last = seq
-	if r.person != "" {
+	if r.person != nil {
 		f.side = append(f.side, seq, r.person)
 	}
 	if f.contacts && namesContact(&r.e) {
@@ -237,11 +238,7 @@ func (d *delivery) answer(err error) {
 
 // Append implements store.Ingest.
 func (s *Store) Append(ctx context.Context, e conversions.Event) (conversions.Receipt, error) {
-	r, err := newEventRecord(e)
-	if err != nil {
-		return conversions.Receipt{}, fmt.Errorf("append event: %w", err)
-	}
-	receipt, err := s.ingest.put(ctx, r)
+	receipt, err := s.ingest.put(ctx, newEventRecord(e))
 	if err != nil {
 		return conversions.Receipt{}, fmt.Errorf("append event: %w", err)
 	}
@@ -265,23 +262,19 @@ func (s *Store) Quarantine(ctx context.Context, q conversions.Quarantined) (conv
 // caller's goroutine, so that the one that writes does nothing else.
 type eventRecord struct {
 	e           conversions.Event
-	doc, person string
+	doc, person []byte // person is nil when nothing identifying is known
 }
 
-func newEventRecord(e conversions.Event) (eventRecord, error) {
+func newEventRecord(e conversions.Event) eventRecord {
 	e.At, e.CallStart = tidy(e.At), tidy(e.CallStart)
-	r := eventRecord{e: e}
-	var err error
-	if r.doc, err = encode(eventDoc{Event: e}); err != nil {
-		return r, err
-	}
+	r := eventRecord{e: e, doc: compact.AppendEvent(nil, &e)}
 	if e.Person.IsZero() {
-		return r, nil
+		return r
 	}
 	e.Person.Salt = make(conversions.Salt, saltSize)
 	_, _ = rand.Read(e.Person.Salt) // never fails
-	r.person, err = encode(e.Person)
-	return r, err
+	r.person = compact.AppendPerson(nil, &e.Person)
+	return r
 }
 
 // insert writes the event, unless it is a duplicate.

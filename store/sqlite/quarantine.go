@@ -119,8 +119,8 @@ func decided(d conversions.QuarantineDecision, e *conversions.Event) (*eventReco
 	case d.Kind != conversions.EntryRetried || e == nil:
 		return nil, errNoDecision
 	}
-	r, err := newEventRecord(*e)
-	return &r, err
+	r := newEventRecord(*e)
+	return &r, nil
 }
 
 // openDelivery reads a delivery that nothing was decided about.

@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"closeloop/conversions"
+	"closeloop/store/compact"
 )
 
 // queryer runs a query, inside or outside a write transaction.
@@ -41,23 +44,37 @@ func (s *Store) snapshot(ctx context.Context, f func(queryer) error) error {
 	})
 }
 
-// collect runs a query and reads every row of it.
-func collect[T any](ctx context.Context, q queryer, read func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+// each runs a query and hands over one row after the other, as long as f wants
+// more.
+func each(ctx context.Context, q queryer, f func(*sql.Rows) (more bool, err error), text string, args ...any) error {
 	rows, err := q(ctx, text, args...)
 	if err != nil {
-		return nil, fmt.Errorf("query: %w", err)
+		return fmt.Errorf("query: %w", err)
 	}
 	defer rows.Close()
-	var all []T
 	for rows.Next() {
-		v, err := read(rows)
-		if err != nil {
-			return nil, err
+		if more, err := f(rows); err != nil || !more {
+			return err
 		}
-		all = append(all, v)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read rows: %w", err)
+		return fmt.Errorf("read rows: %w", err)
+	}
+	return nil
+}
+
+// collect runs a query and reads every row of it.
+func collect[T any](ctx context.Context, q queryer, read func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	var all []T
+	err := each(ctx, q, func(rows *sql.Rows) (bool, error) {
+		v, err := read(rows)
+		if err == nil {
+			all = append(all, v)
+		}
+		return true, err
+	}, text, args...)
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }
@@ -79,6 +96,24 @@ func document[T any](rows *sql.Rows) (T, error) {
 		return v, fmt.Errorf("scan: %w", err)
 	}
 	return v, decode(text, &v)
+}
+
+// readRow reads a row of one column that holds a conversion.
+func readRow(rows *sql.Rows) (conversions.Row, error) {
+	var r conversions.Row
+	var doc sql.RawBytes
+	if err := rows.Scan(&doc); err != nil {
+		return r, fmt.Errorf("scan: %w", err)
+	}
+	return r, readable("row", compact.ReadRow(doc, &r))
+}
+
+// readable says what a document was that could not be read.
+func readable(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("read %s: %w", what, err)
+	}
+	return nil
 }
 
 // list is a set of ids as the argument of json_each.

@@ -2,10 +2,12 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
 	"closeloop/conversions"
+	"closeloop/store/compact"
 )
 
 // errForeign: an entry or batch names another account than the lease it came
@@ -19,11 +21,14 @@ type recorder struct {
 	rows    map[conversions.RowID]*recorded
 	changed []*recorded // in the order of their first entry
 	last    conversions.RowID
+	chunk   *chunk
+	doc     []byte // of one row
 }
 
 // recorded is a row as it was, and as the entries leave it.
 type recorded struct {
 	before, now conversions.Row
+	trail       []byte
 	isNew       bool
 	click       string // what the click index is to hold
 	clickSet    bool
@@ -44,51 +49,66 @@ func recordRows(ctx context.Context, t tx, l conversions.Lease, entries []conver
 	if err := r.load(ctx, t, entries); err != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		if err := r.append(ctx, t, tidyEntry(e)); err != nil {
+	for i := range entries {
+		if err := r.append(tidyEntry(entries[i])); err != nil {
 			return nil, err
 		}
 	}
 	for _, c := range r.changed {
-		if err := c.save(ctx, t); err != nil {
+		if err := r.save(ctx, t, c); err != nil {
 			return nil, err
 		}
 	}
-	return r.changed, nil
+	return r.changed, r.chunk.save(ctx, t)
 }
 
 // load reads the rows that entries are about, in one query.
-func (r *recorder) load(ctx context.Context, t tx, entries []conversions.Entry) error {
-	var ids []conversions.RowID
-	for _, e := range entries {
-		if e.Key == nil && e.Row != 0 {
+func (r *recorder) load(ctx context.Context, t tx, entries []conversions.Entry) (err error) {
+	ids := make([]conversions.RowID, 0, len(entries))
+	for i := range entries {
+		if e := &entries[i]; e.Key == nil && e.Row != 0 {
 			ids = append(ids, e.Row)
 		}
 	}
-	rows, err := rowsByID(ctx, t.query, r.account, ids)
-	if err != nil {
-		return err
-	}
-	r.rows = make(map[conversions.RowID]*recorded, len(rows))
-	for _, row := range rows {
-		r.rows[row.ID] = &recorded{before: row, now: row}
+	r.rows = make(map[conversions.RowID]*recorded, len(entries))
+	if len(ids) > 0 {
+		err = each(ctx, t.query, r.read, `SELECT trail, doc FROM conversion WHERE id`+amongIDs, list(ids), string(r.account))
+		if err != nil {
+			return err
+		}
 	}
 	if err := t.one(ctx, []any{&r.last}, `SELECT coalesce(max(id), 0) FROM conversion`); err != nil {
 		return fmt.Errorf("read last row id: %w", err)
 	}
-	return nil
+	r.chunk, err = newChunk(ctx, t, r.account)
+	return err
 }
+
+func (r *recorder) read(rows *sql.Rows) (bool, error) {
+	var c recorded
+	var trail, doc sql.RawBytes
+	if err := rows.Scan(&trail, &doc); err != nil {
+		return false, fmt.Errorf("scan row: %w", err)
+	}
+	c.trail = append(c.trail, trail...)
+	err := compact.ReadRow(doc, &c.before)
+	c.now = c.before
+	r.rows[c.now.ID] = &c
+	return true, readable("row", err)
+}
+
+// amongIDs compares an id with a list. The plus keeps SQLite from reading all
+// of the account to find the ids.
+const amongIDs = ` IN (SELECT value FROM json_each(?)) AND +account = ?`
 
 func rowsByID(ctx context.Context, q queryer, a conversions.AccountID, ids []conversions.RowID) ([]conversions.Row, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	// The plus keeps SQLite from reading all of the account to find the ids.
-	return collect(ctx, q, document[conversions.Row],
-		`SELECT doc FROM conversion WHERE id IN (SELECT value FROM json_each(?)) AND +account = ?`, list(ids), string(a))
+	return collect(ctx, q, readRow, `SELECT doc FROM conversion WHERE id`+amongIDs, list(ids), string(a))
 }
 
-func (r *recorder) append(ctx context.Context, t tx, e conversions.Entry) error {
+func (r *recorder) append(e conversions.Entry) error {
 	if e.Account != r.account || e.Key != nil && e.Key.Account != r.account {
 		return fmt.Errorf("%s entry: %w", e.Kind, errForeign)
 	}
@@ -104,12 +124,14 @@ func (r *recorder) append(ctx context.Context, t tx, e conversions.Entry) error 
 		}
 		r.apply(c, e)
 	}
-	return appendEntry(ctx, t, e)
+	r.chunk.add(&e)
+	return nil
 }
 
 func (r *recorder) apply(c *recorded, e conversions.Entry) {
 	if !c.touched {
 		c.touched = true
+		c.trail = trailed(c.trail, r.chunk.first)
 		r.changed = append(r.changed, c)
 	}
 	c.now = c.now.Apply(e)
@@ -118,35 +140,10 @@ func (r *recorder) apply(c *recorded, e conversions.Entry) {
 	}
 }
 
-// appendEntry writes a tidied entry to the ledger.
-func appendEntry(ctx context.Context, t tx, e conversions.Entry) error {
-	body, err := encode(e)
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(ctx, `INSERT INTO ledger (account, conversion, at, kind, batch, answered, body) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		string(e.Account), int64(e.Row), micros(e.At), string(e.Kind), string(e.Batch), string(answeredOp(e)), body)
-	if err != nil {
-		return fmt.Errorf("append %s entry: %w", e.Kind, err)
-	}
-	return nil
-}
-
-// answeredOp is the operation whose fate an entry tells, at once or later.
-func answeredOp(e conversions.Entry) conversions.Operation {
-	told := e.Kind == conversions.EntryAnswered || e.Kind == conversions.EntryProcessed
-	if !told || e.Item == nil || e.Answer == nil {
-		return conversions.OpNone
-	}
-	if v := e.Answer.Verdict; v == conversions.Submitted || v == conversions.Unclear {
-		return conversions.OpNone
-	}
-	return e.Item.Op
-}
-
 // save writes the row, its place among what is pending, and its click id.
-func (c *recorded) save(ctx context.Context, t tx) error {
-	if err := c.saveRow(ctx, t); err != nil {
+func (r *recorder) save(ctx context.Context, t tx, c *recorded) error {
+	r.doc = compact.AppendRow(r.doc[:0], &c.now)
+	if err := c.saveRow(ctx, t, r.doc); err != nil {
 		return fmt.Errorf("write row %d: %w", c.now.ID, err)
 	}
 	if err := c.savePending(ctx, t); err != nil {
@@ -158,29 +155,44 @@ func (c *recorded) save(ctx context.Context, t tx) error {
 	return nil
 }
 
-func (c *recorded) saveRow(ctx context.Context, t tx) error {
-	r := &c.now
-	doc, err := encode(r)
-	if err != nil {
-		return err
-	}
+// columns are what is repeated of a row's document and may change.
+type columns struct {
+	at           int64
+	state        conversions.State
+	reason       conversions.Reason
+	known        conversions.KnownStatus
+	currency     string
+	wanted, held conversions.Cents
+}
+
+func columnsOf(r *conversions.Row) columns {
 	wanted, known := cents(r)
-	if !c.isNew {
-		const others = `state = ?, reason = ?, known = ?, currency = ?, wanted_cents = ?, known_cents = ?, doc = ? WHERE id = ?`
-		text, args := `UPDATE conversion SET `+others, []any{
-			string(r.State), string(r.Reason), string(r.Known.Status), r.Want.Currency, int64(wanted), int64(known), doc, int64(r.ID),
-		}
-		if !r.Want.At.Equal(c.before.Want.At) { // SQLite rewrites an index also for a value that stays
-			text, args = `UPDATE conversion SET at = ?, `+others, append([]any{micros(r.Want.At)}, args...)
-		}
-		_, err = t.exec(ctx, text, args...)
-		return err
+	return columns{micros(r.Want.At), r.State, r.Reason, r.Known.Status, r.Want.Currency, wanted, known}
+}
+
+// saveRow writes what changed. SQLite rewrites an index also for a value that
+// stays, and every value handed over costs.
+func (c *recorded) saveRow(ctx context.Context, t tx, doc []byte) (err error) {
+	r := &c.now
+	was, is := columnsOf(&c.before), columnsOf(r)
+	switch {
+	case c.isNew:
+		_, err = t.exec(ctx, `INSERT INTO conversion (id, account, source, lead, stage, generation, order_id,
+			at, state, reason, known, currency, wanted_cents, known_cents, trail, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			int64(r.ID), string(r.Key.Account), r.Key.Source, string(r.Key.Lead), string(r.Key.Stage), r.Key.Generation, r.OrderID,
+			is.at, string(is.state), string(is.reason), string(is.known), is.currency, int64(is.wanted), int64(is.held), c.trail, doc)
+	case was.at != is.at:
+		_, err = t.exec(ctx, `UPDATE conversion SET at = ?, state = ?, reason = ?, known = ?, currency = ?, wanted_cents = ?,
+			known_cents = ?, trail = ?, doc = ? WHERE id = ?`,
+			is.at, string(is.state), string(is.reason), string(is.known), is.currency, int64(is.wanted), int64(is.held), c.trail, doc, int64(r.ID))
+	case was.reason != is.reason || was.currency != is.currency || was.wanted != is.wanted:
+		_, err = t.exec(ctx, `UPDATE conversion SET state = ?, reason = ?, known = ?, currency = ?, wanted_cents = ?,
+			known_cents = ?, trail = ?, doc = ? WHERE id = ?`,
+			string(is.state), string(is.reason), string(is.known), is.currency, int64(is.wanted), int64(is.held), c.trail, doc, int64(r.ID))
+	default: // what an answer changes
+		_, err = t.exec(ctx, `UPDATE conversion SET state = ?, known = ?, known_cents = ?, trail = ?, doc = ? WHERE id = ?`,
+			string(is.state), string(is.known), int64(is.held), c.trail, doc, int64(r.ID))
 	}
-	_, err = t.exec(ctx, `INSERT INTO conversion (id, account, source, lead, stage, generation, order_id,
-		at, state, reason, known, currency, wanted_cents, known_cents, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		int64(r.ID), string(r.Key.Account), r.Key.Source, string(r.Key.Lead), string(r.Key.Stage), r.Key.Generation, r.OrderID,
-		micros(r.Want.At), string(r.State), string(r.Reason), string(r.Known.Status), r.Want.Currency,
-		int64(wanted), int64(known), doc)
 	return err
 }
 

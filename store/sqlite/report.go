@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"closeloop/conversions"
+	"closeloop/store/compact"
 )
 
 // flying selects the ids of rows in flight, of one account or of all: a query
@@ -94,8 +95,8 @@ func readListed(rows *sql.Rows) (conversions.Row, error) {
 	if err := rows.Scan(&flies, &doc); err != nil {
 		return r, fmt.Errorf("scan: %w", err)
 	}
-	if err := decode(doc, &r); err != nil {
-		return r, err
+	if err := compact.ReadRow(doc, &r); err != nil {
+		return r, readable("row", err)
 	}
 	if flies {
 		r.State = conversions.StateSending

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"closeloop/conversions"
+	"closeloop/store/compact"
 )
 
 // Due implements store.Sending.
 func (s *Store) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
 	// CROSS JOIN keeps the order of the tables: pending in its own order, up
 	// to the limit, and one look-up each.
-	rows, err := collect(ctx, s.reads.QueryContext, document[conversions.Row],
+	rows, err := collect(ctx, s.reads.QueryContext, readRow,
 		`SELECT c.doc FROM pending AS p CROSS JOIN conversion AS c ON c.id = p.conversion
 		WHERE p.account = ?1 AND p.due <= ?2 AND (?5 = '' OR p.op = ?5)
 			AND p.action NOT IN (SELECT value FROM json_each(?3)) AND p.conversion NOT IN (`+inFlight+`?1)
@@ -79,13 +80,9 @@ func insertBatch(ctx context.Context, t tx, b conversions.Batch) error {
 	for i, it := range b.Items {
 		ids[i] = it.Row
 	}
-	manifest, err := encode(b.Items)
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(ctx, `INSERT INTO batch (account, id, run, api, customer, created, sent_at, attempts, rows, manifest)
+	_, err := t.exec(ctx, `INSERT INTO batch (account, id, run, api, customer, created, sent_at, attempts, rows, manifest)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, string(b.Account), string(b.ID), b.Run, string(b.Target.API), b.Target.Customer,
-		micros(b.Created), micros(b.SentAt), b.Attempts, list(ids), manifest)
+		micros(b.Created), micros(b.SentAt), b.Attempts, list(ids), compact.AppendItems(nil, b.Items))
 	if err != nil {
 		return fmt.Errorf("insert manifest: %w", err)
 	}
@@ -107,7 +104,8 @@ func readBatch(rows *sql.Rows) (conversions.Batch, error) {
 		return b, fmt.Errorf("scan batch: %w", err)
 	}
 	b.Created, b.SentAt, b.AnsweredAt = fromMicros(created), fromMicros(sent), fromNull(settled)
-	return b, decode(manifest, &b.Items)
+	b.Items, err = compact.ReadItems(manifest)
+	return b, readable("manifest", err)
 }
 
 // Unanswered implements store.Sending.

@@ -54,7 +54,8 @@ func endBatch(ctx context.Context, t tx, l conversions.Lease, set conversions.Se
 
 // uploaded counts the uploads that Google accepted or had already.
 func uploaded(es []conversions.Entry) (n int) {
-	for _, e := range es {
+	for i := range es {
+		e := &es[i]
 		if answeredOp(e) != conversions.OpUpload {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"closeloop/conversions"
+	"closeloop/store/compact"
 )
 
 // maxMoves is by how many seconds at most a row's own earlier slot is looked
@@ -78,7 +79,7 @@ func readSideRow(rows *sql.Rows) (sideRow, error) {
 	if err := rows.Scan(&r.seq, &doc); err != nil {
 		return r, fmt.Errorf("scan: %w", err)
 	}
-	return r, decode(doc, &r.person)
+	return r, readable("side row", compact.ReadPerson(doc, &r.person))
 }
 
 // moveApart gives every upload of the batch a second that no other row has for

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"closeloop/conversions"
+	"closeloop/store/compact"
 )
 
 // Twins implements store.Reports. Amounts are read first, persons only where
@@ -82,7 +83,7 @@ func nearTwins(ctx context.Context, q queryer, f conversions.Filter, a asked) ([
 
 // readTwin reads what is compared of a row; nothing if it has no twins.
 func readTwin(rows *sql.Rows) (conversions.TwinRow, error) {
-	r, err := document[conversions.Row](rows)
+	r, err := readRow(rows)
 	if err != nil {
 		return conversions.TwinRow{}, err
 	}
@@ -104,7 +105,7 @@ func addPersons(ctx context.Context, q queryer, twins []conversions.TwinRow) err
 			return struct{}{}, fmt.Errorf("scan: %w", err)
 		}
 		var p conversions.Person
-		err := decode(doc, &p)
+		err := readable("side row", compact.ReadPerson(doc, &p))
 		place[id].Persons = append(place[id].Persons, p)
 		return struct{}{}, err
 	}, `SELECT c.id, i.doc FROM json_each(?) AS j CROSS JOIN conversion AS c ON c.id = j.value

@@ -1,5 +1,7 @@
 -- Times are microseconds since 1970 in UTC; a time that is not there is the year 1.
--- Documents are JSON. Columns repeat of a document only what is searched, sorted or summed.
+-- A column of type BLOB called doc, manifest or entries is a document in the form of package store/compact; history and
+-- ledger reports show them. TEXT documents are JSON: rare ones. Columns repeat of a document only what is searched, sorted
+-- or summed.
 -- Nothing declares a foreign key: every row is written by one short transaction that has just read what it points at.
 
 -- The log of deliveries. Append-only: see the triggers.
@@ -12,7 +14,7 @@ CREATE TABLE event (
   kind     TEXT NOT NULL,
   outcome  TEXT NOT NULL,
   received INTEGER NOT NULL,
-  doc      TEXT NOT NULL  -- the rest of the event; nothing that identifies a person
+  doc      BLOB NOT NULL  -- the rest of the event; nothing that identifies a person
 ) STRICT;
 CREATE UNIQUE INDEX event_body ON event (source, body);      -- finds duplicates
 CREATE INDEX event_lead ON event (account, source, lead, outcome); -- gathers a lead's events for the fold, tells whether one is a tag, and walks leads for a replay
@@ -23,7 +25,7 @@ CREATE TRIGGER event_keep_delete BEFORE DELETE ON event BEGIN SELECT raise(ABORT
 -- What could identify a person, apart from its event so that it can be erased.
 CREATE TABLE identity (
   seq INTEGER PRIMARY KEY, -- the event's
-  doc TEXT NOT NULL        -- click ids, contact id, hashes, and the salt of their commitments
+  doc BLOB NOT NULL        -- click ids, contact id, hashes, and the salt of their commitments
 ) STRICT;
 
 -- Notices of leads to fold. A number is never used twice for the same lead: twice the event's seq when an event
@@ -64,7 +66,8 @@ CREATE TABLE conversion (
   currency   TEXT NOT NULL,
   wanted_cents INTEGER NOT NULL, -- for sums: 0 unless wanted
   known_cents  INTEGER NOT NULL, -- for sums: 0 unless Google holds a value we know
-  doc        TEXT NOT NULL
+  trail      BLOB NOT NULL,    -- where in the ledger the row's entries stand: the chunks' seqs in order, as varints
+  doc        BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX conversion_key ON conversion (account, lead, source, stage, generation);
 CREATE INDEX conversion_at ON conversion (account, at, id);
@@ -144,7 +147,7 @@ CREATE TABLE batch (
   polls      INTEGER NOT NULL DEFAULT 0, -- how often its status was asked for
   call       TEXT,             -- the answer to the call as a whole, if it failed
   rows       TEXT NOT NULL,    -- the ids of the rows as a JSON array: what is in flight is asked often
-  manifest   TEXT NOT NULL     -- the items; last, so that the columns before it are read without it
+  manifest   BLOB NOT NULL     -- the items; last, so that the columns before it are read without it
 ) STRICT;
 CREATE UNIQUE INDEX batch_id ON batch (account, id);
 CREATE INDEX batch_sending ON batch (account, created) WHERE settled IS NULL;
@@ -152,19 +155,17 @@ CREATE INDEX batch_settled ON batch (account, settled, uploaded) WHERE settled I
 CREATE INDEX batch_polled ON batch (account, poll_at) WHERE poll_at IS NOT NULL; -- what the vendor is to be asked about
 CREATE INDEX batch_failed ON batch (account) WHERE call IS NOT NULL; -- for the history of the rows they held
 
--- Everything decided, sent and answered. Append-only: see the triggers.
+-- Everything decided, sent and answered, in chunks: what one transaction appends for an account. A row in a tree for each
+-- entry would cost a settlement more than all else it writes. Append-only: see the triggers.
 CREATE TABLE ledger (
-  seq        INTEGER PRIMARY KEY,
-  account    TEXT NOT NULL,
-  conversion INTEGER NOT NULL, -- 0 when the entry is about no row
-  at         INTEGER NOT NULL,
-  kind       TEXT NOT NULL,
-  batch      TEXT NOT NULL,
-  answered   TEXT NOT NULL,    -- the operation that the entry answers; empty for entries of other kinds, and while the fate is open
-  body       TEXT NOT NULL
+  seq     INTEGER PRIMARY KEY, -- of the chunk's first entry; the others follow without a gap
+  account TEXT NOT NULL,
+  last    INTEGER NOT NULL,    -- seq of its last entry
+  uploads INTEGER NOT NULL,    -- how many entries tell the fate of an upload
+  entries BLOB NOT NULL
 ) STRICT;
-CREATE INDEX ledger_conversion ON ledger (account, conversion, seq);
-CREATE INDEX ledger_upload ON ledger (account, seq) WHERE answered = 'upload'; -- the latest answers, for the guard of mass refusals
+CREATE INDEX ledger_account ON ledger (account, last);
+CREATE INDEX ledger_upload ON ledger (account, seq) WHERE uploads > 0; -- the latest answers, for the guard of mass refusals
 
 CREATE TRIGGER ledger_keep_update BEFORE UPDATE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER ledger_keep_delete BEFORE DELETE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
