@@ -165,18 +165,21 @@ func (c *cycle) sendDue(ctx context.Context) error {
 }
 
 // sendGroups sends rows in batches of one kind each: uploads and adjustments
-// are different calls, and rows go where they were sent before.
+// are different calls, and rows go where they were sent before. The first group
+// was claimed just now; by the turn of another, rows may have changed.
 func (c *cycle) sendGroups(ctx context.Context, rows []conversions.Row) error {
-	for _, group := range groups(rows) {
+	for i, group := range groups(rows) {
 		if c.stop {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
 			return err //nolint:wrapcheck // runAccount asks for this very error
 		}
-		group, err := c.stillDue(ctx, group)
-		if err != nil {
-			return err
+		if i > 0 {
+			var err error
+			if group, err = c.stillDue(ctx, group); err != nil {
+				return err
+			}
 		}
 		if len(group) == 0 {
 			continue
@@ -197,7 +200,7 @@ type kind struct {
 	target  conversions.Target
 }
 
-func kindOf(r conversions.Row) kind {
+func kindOf(r *conversions.Row) kind {
 	target := r.Target()
 	return kind{
 		adjust:  r.Next() != conversions.OpUpload && target.API != conversions.APIDataManager,
@@ -210,12 +213,18 @@ func kindOf(r conversions.Row) kind {
 func groups(rows []conversions.Row) [][]conversions.Row {
 	var order []kind
 	byKind := map[kind][]conversions.Row{}
-	for _, r := range rows {
-		k := kindOf(r)
-		if byKind[k] == nil {
-			order = append(order, k)
+	for len(rows) > 0 { // rows of one kind mostly follow each other: they are taken as they are
+		k, n := kindOf(&rows[0]), 1
+		for n < len(rows) && kindOf(&rows[n]) == k {
+			n++
 		}
-		byKind[k] = append(byKind[k], r)
+		if before, found := byKind[k]; found {
+			byKind[k] = append(before, rows[:n]...)
+		} else {
+			order = append(order, k)
+			byKind[k] = rows[:n:n]
+		}
+		rows = rows[n:]
 	}
 	slices.SortStableFunc(order, func(a, b kind) int {
 		switch {
@@ -314,12 +323,21 @@ func (c *cycle) sends(r conversions.Row) bool {
 
 // divide tells rows to send from those whose time ran out.
 func (c *cycle) divide(rows []conversions.Row) (ready []conversions.Row, closed []conversions.Entry) {
-	for _, r := range rows {
-		if e, over := r.Close(c.start); over {
+	whole := true // all so far are ready: then rows is what is returned
+	for i := range rows {
+		e, over := rows[i].Close(c.start)
+		if over {
 			closed = append(closed, e)
-		} else if c.sends(r) {
-			ready = append(ready, r)
 		}
+		switch sent := !over && c.sends(rows[i]); {
+		case !sent && whole:
+			whole, ready = false, slices.Clone(rows[:i])
+		case sent && !whole:
+			ready = append(ready, rows[i])
+		}
+	}
+	if whole {
+		return rows, closed
 	}
 	return ready, closed
 }

@@ -110,8 +110,14 @@ func (c *cycle) sendBatch(ctx context.Context, rows []conversions.Row) (rest, er
 // erased closes the rows of a batch whose click id was erased since they were
 // decided: without one there is nothing to send. It returns the others too.
 func (c *cycle) erased(b conversions.Batch, rows []conversions.Row) (es []conversions.Entry, others []conversions.Row) {
+	sendable := func(it conversions.Item) bool {
+		return it.ClickID != "" || (it.Op != conversions.OpUpload && b.Target.API != conversions.APIDataManager)
+	}
+	if !slices.ContainsFunc(b.Items, func(it conversions.Item) bool { return !sendable(it) }) {
+		return nil, rows
+	}
 	for i, it := range b.Items {
-		if it.ClickID != "" || (it.Op != conversions.OpUpload && b.Target.API != conversions.APIDataManager) {
+		if sendable(it) {
 			others = append(others, rows[i])
 			continue
 		}
@@ -226,6 +232,7 @@ func (c *cycle) judge(b conversions.Batch, rows []conversions.Row, reply convers
 	if reply.Call != nil && len(b.Items) > 1 {
 		return nil, rest{rows: rows}
 	}
+	es = make([]conversions.Entry, 0, len(b.Items))
 	for i, item := range b.Items {
 		answer := reply.Answers[i]
 		if answer.Verdict == conversions.FixBatch {

@@ -105,7 +105,7 @@ func rowsByID(ctx context.Context, q queryer, a conversions.AccountID, ids []con
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return collect(ctx, q, readRow, `SELECT doc FROM conversion WHERE id`+amongIDs, list(ids), string(a))
+	return collectMany(ctx, q, len(ids), readRow, `SELECT doc FROM conversion WHERE id`+amongIDs, list(ids), string(a))
 }
 
 func (r *recorder) append(e conversions.Entry) error {

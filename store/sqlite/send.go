@@ -15,7 +15,7 @@ import (
 func (s *Store) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
 	// CROSS JOIN keeps the order of the tables: pending in its own order, up
 	// to the limit, and one look-up each.
-	rows, err := collect(ctx, s.reads.QueryContext, readRow,
+	rows, err := collectMany(ctx, s.reads.QueryContext, min(c.Limit, conversions.MaxItems), readRow,
 		`SELECT c.doc FROM pending AS p CROSS JOIN conversion AS c ON c.id = p.conversion
 		WHERE p.account = ?1 AND p.due <= ?2 AND (?5 = '' OR p.op = ?5)
 			AND p.action NOT IN (SELECT value FROM json_each(?3)) AND p.conversion NOT IN (`+inFlight+`?1)
