@@ -1,5 +1,7 @@
 package sqlite
 
+import "closeloop/conversions"
+
 // SelectContactClicks and WakeLeads are what ContactClicks and Append run, for
 // tests of their plans.
 const (
@@ -12,3 +14,28 @@ const (
 	SelectPolls    = selectBatch + toPoll
 	SelectNextPoll = firstToPoll
 )
+
+// HotQueries are the texts that run for every delivery, fold, claim, answer and
+// report, for a test of their plans.
+func HotQueries() map[string]string {
+	texts := map[string]string{
+		"store an event once": insertUnlessQuarantined, "leave notices": leaveNotices, "notices": selectNotices,
+		"events of leads": selectLeadEvents, "rows of leads": selectLeadRows,
+		"claim": selectDue, "rows by id": `SELECT doc ` + fromIDs, "click ids": selectPeople, "seconds taken": selectSlots,
+		"uploads of a month": selectUploaded, "unanswered batches": selectBatch + unanswered, "last answers": selectUploads,
+		"ledger": selectLedger, "chunks of a trail": selectTrail,
+	}
+	filters := map[string]conversions.Filter{
+		"of an account": {Account: "a", Limit: 50}, "page": {Account: "a", Limit: 50, After: &conversions.Row{}},
+		"by state": {Account: "a", State: conversions.StateSending}, "by order id": {Account: "a", OrderID: "x"},
+		"by click id": {Account: "a", ClickID: "x"}, "by lead": {Account: "a", Lead: "x"},
+	}
+	for name, f := range filters {
+		texts["list "+name], _ = listOf(f)
+	}
+	for name, f := range map[string]conversions.Filter{"of all": {}, "of an account": {Account: "a"}, "of a stage": {Stage: "booked"}} {
+		texts["totals "+name], _ = totalsKept(f)
+		texts["received "+name], _ = receivedOf(conversions.Filter{Account: f.Account})
+	}
+	return texts
+}

@@ -33,10 +33,12 @@ func (s *Store) Unfolded(ctx context.Context, a conversions.AccountID, limit int
 	return work, nil
 }
 
+const selectNotices = `SELECT notice, source, lead FROM inbox WHERE account = ? ORDER BY notice, source, lead`
+
 // noticed returns up to limit leads with their oldest notices. It stops at the
 // first lead too many; notices behind it stay for the next time.
 func noticed(ctx context.Context, q queryer, a conversions.AccountID, limit int) ([]conversions.LeadWork, error) {
-	rows, err := q(ctx, `SELECT notice, source, lead FROM inbox WHERE account = ? ORDER BY notice, source, lead`, string(a))
+	rows, err := q(ctx, selectNotices, string(a))
 	if err != nil {
 		return nil, fmt.Errorf("query inbox: %w", err)
 	}

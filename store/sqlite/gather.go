@@ -30,13 +30,22 @@ func gather(ctx context.Context, q queryer, a conversions.AccountID, work []conv
 	return gatherRows(ctx, q, a, asked, place)
 }
 
-// gatherEvents reads events in the order of the log. CROSS JOIN keeps the
-// order of the tables: a look-up in the index for every lead.
-func gatherEvents(ctx context.Context, q queryer, a conversions.AccountID, asked string, place map[notice]*conversions.LeadWork) error {
-	events, err := collect(ctx, q, readEvent, `SELECT e.seq, e.account, e.source, e.body, e.lead, e.kind, e.outcome, e.received, e.doc, i.doc
+// The events and the rows of a list of leads. CROSS JOIN keeps the order of the
+// tables: a look-up in the index for every lead.
+const (
+	selectLeadEvents = `SELECT ` + eventColumns + `
 		FROM json_each(?2) AS j
 		CROSS JOIN event AS e ON e.account = ?1 AND e.source = j.value ->> 0 AND e.lead = j.value ->> 1
-		LEFT JOIN identity AS i ON i.seq = e.seq ORDER BY e.seq`, string(a), asked)
+		LEFT JOIN identity AS i ON i.seq = e.seq ORDER BY e.seq`
+	selectLeadRows = `SELECT c.doc
+		FROM json_each(?2) AS j
+		CROSS JOIN conversion AS c ON c.account = ?1 AND c.source = j.value ->> 0 AND c.lead = j.value ->> 1
+		ORDER BY c.id`
+)
+
+// gatherEvents reads events in the order of the log.
+func gatherEvents(ctx context.Context, q queryer, a conversions.AccountID, asked string, place map[notice]*conversions.LeadWork) error {
+	events, err := collect(ctx, q, readEvent, selectLeadEvents, string(a), asked)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
@@ -51,10 +60,7 @@ func gatherEvents(ctx context.Context, q queryer, a conversions.AccountID, asked
 // gatherRows reads rows of every stage and generation, in the order in which
 // they were made.
 func gatherRows(ctx context.Context, q queryer, a conversions.AccountID, asked string, place map[notice]*conversions.LeadWork) error {
-	rows, err := collect(ctx, q, readRow, `SELECT c.doc
-		FROM json_each(?2) AS j
-		CROSS JOIN conversion AS c ON c.account = ?1 AND c.source = j.value ->> 0 AND c.lead = j.value ->> 1
-		ORDER BY c.id`, string(a), asked)
+	rows, err := collect(ctx, q, readRow, selectLeadRows, string(a), asked)
 	if err != nil {
 		return fmt.Errorf("read rows: %w", err)
 	}

@@ -10,11 +10,13 @@ import (
 	"closeloop/conversions"
 )
 
+const selectUploaded = `SELECT coalesce(sum(uploaded), 0) FROM batch WHERE account = ? AND settled >= ?`
+
 // Uploaded implements store.Sending. Batches counted theirs when they were
 // settled, so that 30 days of rows are a sum over a few hundred batches.
 func (s *Store) Uploaded(ctx context.Context, a conversions.AccountID, since time.Time) (int, error) {
 	var n int
-	err := s.reads.QueryRowContext(ctx, `SELECT coalesce(sum(uploaded), 0) FROM batch WHERE account = ? AND settled >= ?`,
+	err := s.reads.QueryRowContext(ctx, selectUploaded,
 		string(a), micros(since)).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count uploads of %s: %w", a, err)

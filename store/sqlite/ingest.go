@@ -179,9 +179,10 @@ func (in *ingest) insertAll(ctx context.Context, t tx, group []*delivery) error 
 // followUp is what a group's new events need beside them. It is written for
 // the whole group at once: most of what a small row costs is its statement.
 type followUp struct {
-	first int64 // seq of the group's first new event; 0 if there is none
-	last  int64 // seq of its last new event
-	side  []any // seq and document of each side row
+	first int64                  // seq of the group's first new event; 0 if there is none
+	last  int64                  // seq of its last new event
+	side  []any                  // seq and document of each side row
+	kinds []conversions.Received // how many new events of each kind there are
 
 	contacts bool           // whether contacts are kept
 	named    []contactEvent // in the order of the log
@@ -192,6 +193,7 @@ func (f *followUp) add(seq int64, r *eventRecord) {
 		f.first = seq
 	}
 	f.last = seq
+	f.count(&r.e)
 	if r.person != nil {
 		f.side = append(f.side, seq, r.person)
 	}
@@ -200,7 +202,23 @@ func (f *followUp) add(seq int64, r *eventRecord) {
 	}
 }
 
-// write leaves the notices and writes the side rows. Most leads are never
+// count counts an event. A group has few kinds.
+func (f *followUp) count(e *conversions.Event) {
+	for i := range f.kinds {
+		k := &f.kinds[i]
+		if k.Kind == e.Kind && k.Outcome == e.Outcome && k.Source == e.Source && k.Account == e.Account {
+			k.Events++
+			return
+		}
+	}
+	f.kinds = append(f.kinds, conversions.Received{Account: e.Account, Source: e.Source, Kind: e.Kind, Outcome: e.Outcome, Events: 1})
+}
+
+const leaveNotices = `INSERT INTO inbox (account, notice, source, lead)
+	SELECT account, 2 * seq, source, lead FROM event AS e WHERE seq >= ? AND lead <> '' AND (outcome <> '' OR EXISTS (
+		SELECT 1 FROM event AS t WHERE t.account = e.account AND t.source = e.source AND t.lead = e.lead AND t.outcome > ''))`
+
+// write leaves the notices, counts and writes the side rows. Most leads are never
 // tagged, and a notice costs a fold of its lead. Who looks for a tag cannot
 // miss one that comes meanwhile: groups are written one after the other, events
 // are never deleted, and the tag's own event leaves a notice. The look is one
@@ -209,9 +227,7 @@ func (f *followUp) write(ctx context.Context, t tx) error {
 	if f.first == 0 {
 		return nil
 	}
-	_, err := t.exec(ctx, `INSERT INTO inbox (account, notice, source, lead)
-		SELECT account, 2 * seq, source, lead FROM event AS e WHERE seq >= ? AND lead <> '' AND (outcome <> '' OR EXISTS (
-			SELECT 1 FROM event WHERE account = e.account AND source = e.source AND lead = e.lead AND outcome > ''))`, f.first)
+	_, err := t.exec(ctx, leaveNotices, f.first)
 	if err != nil {
 		return fmt.Errorf("leave notices: %w", err)
 	}
@@ -225,6 +241,9 @@ func (f *followUp) write(ctx context.Context, t tx) error {
 			return fmt.Errorf("insert side rows: %w", err)
 		}
 		f.side = f.side[n:]
+	}
+	if err := addReceived(ctx, t, f.kinds); err != nil {
+		return err
 	}
 	return f.writeContacts(ctx, t)
 }
@@ -279,7 +298,7 @@ func newEventRecord(e conversions.Event) eventRecord {
 
 // insert writes the event, unless it is a duplicate.
 func (r eventRecord) insert(ctx context.Context, t tx, f *followUp) (conversions.Receipt, error) {
-	return r.write(ctx, t, f, insertEvent+`WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE source = ?2 AND body = ?3)`+unlessThere)
+	return r.write(ctx, t, f, insertUnlessQuarantined)
 }
 
 // The parts of a text that writes an event, with a condition between them.
@@ -287,6 +306,8 @@ const (
 	insertEvent = `INSERT INTO event (account, source, body, lead, kind, outcome, received, doc)
 		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 `
 	unlessThere = ` ON CONFLICT (source, body) DO NOTHING`
+
+	insertUnlessQuarantined = insertEvent + `WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE source = ?2 AND body = ?3)` + unlessThere
 )
 
 // write writes the event by a text, unless that finds a copy of it.

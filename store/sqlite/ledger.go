@@ -165,6 +165,8 @@ func chunksOf(trail []byte) ([]int64, error) {
 	return seqs, nil
 }
 
+const selectTrail = selectChunks + `WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq`
+
 // entriesOf reads the entries of a row from the chunks of its trail.
 func entriesOf(ctx context.Context, q queryer, id conversions.RowID, trail []byte) (es []conversions.Entry, err error) {
 	seqs, err := chunksOf(trail)
@@ -175,7 +177,7 @@ func entriesOf(ctx context.Context, q queryer, id conversions.RowID, trail []byt
 	err = each(ctx, q, func(rows *sql.Rows) (bool, error) {
 		es, err = readChunk(rows, es, ofRow)
 		return true, err
-	}, selectChunks+`WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq`, list(seqs))
+	}, selectTrail, list(seqs))
 	return es, err
 }
 

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -62,6 +63,26 @@ func TestQueriesSeek(t *testing.T) {
 			got := planOf(t, c.text, c.args...)
 			if !strings.HasPrefix(got, c.want) || strings.Contains(got, "SCAN") || strings.Contains(got, "TEMP") {
 				t.Errorf("plan:\n%s\nwant it to start with\n%s\nand neither to scan nor to sort", got, c.want)
+			}
+		})
+	}
+}
+
+// TestHotQueriesScanNoBigTable: what runs all day finds its rows by an index,
+// however many there are. Lists within arguments and the sums that are kept are
+// small.
+func TestHotQueriesScanNoBigTable(t *testing.T) {
+	t.Parallel()
+	small := regexp.MustCompile(`^SCAN (j|json_each|total|received|\(subquery-\d+\)|CONSTANT ROW|b USING INDEX batch_sending)( |$)`)
+	nothing := make([]any, 12)
+	for name, text := range sqlite.HotQueries() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			plan := planOf(t, text, nothing...)
+			for step := range strings.Lines(plan) {
+				if strings.HasPrefix(step, "SCAN") && !small.MatchString(strings.TrimSpace(step)) {
+					t.Errorf("plan reads a whole table: %s\nof\n%s", strings.TrimSpace(step), plan)
+				}
 			}
 		})
 	}

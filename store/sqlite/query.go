@@ -65,21 +65,30 @@ func each(ctx context.Context, q queryer, f func(*sql.Rows) (more bool, err erro
 
 // collect runs a query and reads every row of it.
 func collect[T any](ctx context.Context, q queryer, read func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
-	return collectMany(ctx, q, 0, read, text, args...)
-}
-
-// collectMany is collect for about n rows, so that they are not moved while
-// more of them come.
-func collectMany[T any](ctx context.Context, q queryer, n int, read func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
 	var all []T
 	err := each(ctx, q, func(rows *sql.Rows) (bool, error) {
 		v, err := read(rows)
-		if all == nil && n > 0 {
-			all = make([]T, 0, n)
-		}
 		if err == nil {
 			all = append(all, v)
 		}
+		return true, err
+	}, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// collectRows reads conversions, of which there will be about n: they are large
+// and not moved while more of them come.
+func collectRows(ctx context.Context, q queryer, n int, text string, args ...any) ([]conversions.Row, error) {
+	var all []conversions.Row
+	err := each(ctx, q, func(rows *sql.Rows) (bool, error) {
+		if all == nil {
+			all = make([]conversions.Row, 0, n)
+		}
+		r, err := readRow(rows)
+		all = append(all, r)
 		return true, err
 	}, text, args...)
 	if err != nil {

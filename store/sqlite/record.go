@@ -22,6 +22,7 @@ type recorder struct {
 	changed []*recorded // in the order of their first entry
 	last    conversions.RowID
 	chunk   *chunk
+	totals  totals
 	doc     []byte // of one row
 }
 
@@ -59,6 +60,9 @@ func recordRows(ctx context.Context, t tx, l conversions.Lease, entries []conver
 			return nil, err
 		}
 	}
+	if err := r.totals.save(ctx, t); err != nil {
+		return nil, err
+	}
 	return r.changed, r.chunk.save(ctx, t)
 }
 
@@ -72,7 +76,7 @@ func (r *recorder) load(ctx context.Context, t tx, entries []conversions.Entry) 
 	}
 	r.rows = make(map[conversions.RowID]*recorded, len(entries))
 	if len(ids) > 0 {
-		err = each(ctx, t.query, r.read, `SELECT trail, doc FROM conversion WHERE id`+amongIDs, list(ids), string(r.account))
+		err = each(ctx, t.query, r.read, `SELECT trail, doc `+fromIDs, list(ids), string(r.account))
 		if err != nil {
 			return err
 		}
@@ -97,15 +101,15 @@ func (r *recorder) read(rows *sql.Rows) (bool, error) {
 	return true, readable("row", err)
 }
 
-// amongIDs compares an id with a list. The plus keeps SQLite from reading all
-// of the account to find the ids.
-const amongIDs = ` IN (SELECT value FROM json_each(?)) AND +account = ?`
+// fromIDs selects conversions by a list of ids. The plus keeps SQLite from
+// reading all of the account to find them.
+const fromIDs = `FROM conversion WHERE id IN (SELECT value FROM json_each(?)) AND +account = ?`
 
 func rowsByID(ctx context.Context, q queryer, a conversions.AccountID, ids []conversions.RowID) ([]conversions.Row, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return collectMany(ctx, q, len(ids), readRow, `SELECT doc FROM conversion WHERE id`+amongIDs, list(ids), string(a))
+	return collectRows(ctx, q, len(ids), `SELECT doc `+fromIDs, list(ids), string(a))
 }
 
 func (r *recorder) append(e conversions.Entry) error {
@@ -142,6 +146,7 @@ func (r *recorder) apply(c *recorded, e conversions.Entry) {
 
 // save writes the row, its place among what is pending, and its click id.
 func (r *recorder) save(ctx context.Context, t tx, c *recorded) error {
+	r.totals.move(c)
 	r.doc = compact.AppendRow(r.doc[:0], &c.now)
 	if err := c.saveRow(ctx, t, r.doc); err != nil {
 		return fmt.Errorf("write row %d: %w", c.now.ID, err)
@@ -194,17 +199,6 @@ func (c *recorded) saveRow(ctx context.Context, t tx, doc []byte) (err error) {
 			string(is.state), string(is.known), int64(is.held), c.trail, doc, int64(r.ID))
 	}
 	return err
-}
-
-// cents is what a row adds to the sums.
-func cents(r *conversions.Row) (wanted, known conversions.Cents) {
-	if r.Want.Wanted {
-		wanted = r.Want.Value.Cents
-	}
-	if r.Known.Status == conversions.KnownThere {
-		known = r.Known.Value.Cents
-	}
-	return wanted, known
 }
 
 // place is where a row stands among what is pending; the zero place is not

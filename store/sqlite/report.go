@@ -69,6 +69,15 @@ func (w *where) addClick(f conversions.Filter) {
 
 // List implements store.Reports.
 func (s *Store) List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error) {
+	text, args := listOf(f)
+	rows, err := collect(ctx, s.reads.QueryContext, readListed, text, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list rows: %w", err)
+	}
+	return rows, nil
+}
+
+func listOf(f conversions.Filter) (text string, args []any) {
 	w := selection(f)
 	if f.After != nil {
 		w.add(`(at, id) < (?, ?)`, micros(f.After.Want.At), int64(f.After.ID))
@@ -78,13 +87,8 @@ func (s *Store) List(ctx context.Context, f conversions.Filter) ([]conversions.R
 		limit = -1 // SQLite's "no limit"
 	}
 	ids, args := flying(f.Account)
-	args = append(append(args, w.args...), limit)
-	rows, err := collect(ctx, s.reads.QueryContext, readListed,
-		`SELECT id IN (`+ids+`), doc FROM conversion`+w.String()+` ORDER BY at DESC, id DESC LIMIT ?`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("list rows: %w", err)
-	}
-	return rows, nil
+	return `SELECT id IN (` + ids + `), doc FROM conversion` + w.String() + ` ORDER BY at DESC, id DESC LIMIT ?`,
+		append(append(args, w.args...), limit)
 }
 
 // readListed reads a row that is in flight or not.
@@ -100,73 +104,6 @@ func readListed(rows *sql.Rows) (conversions.Row, error) {
 	}
 	if flies {
 		r.State = conversions.StateSending
-	}
-	return r, nil
-}
-
-// Totals implements store.Reports.
-func (s *Store) Totals(ctx context.Context, f conversions.Filter) ([]conversions.Total, error) {
-	w := selection(f)
-	ids, args := flying(f.Account)
-	totals, err := collect(ctx, s.reads.QueryContext, readTotal,
-		`SELECT account, stage, CASE WHEN id IN (`+ids+`) THEN 'sending' ELSE state END AS standing, reason, currency,
-			count(*), sum(wanted_cents), sum(known_cents)
-		FROM conversion`+w.String()+` GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`, append(args, w.args...)...)
-	if err != nil {
-		return nil, fmt.Errorf("sum rows: %w", err)
-	}
-	return totals, nil
-}
-
-func readTotal(rows *sql.Rows) (conversions.Total, error) {
-	var t conversions.Total
-	err := rows.Scan(&t.Account, &t.Stage, &t.State, &t.Reason, &t.Currency, &t.Rows, &t.Wanted, &t.Known)
-	if err != nil {
-		return t, fmt.Errorf("scan: %w", err)
-	}
-	return t, nil
-}
-
-// Received implements store.Reports.
-func (s *Store) Received(ctx context.Context, f conversions.Filter) ([]conversions.Received, error) {
-	w := &where{}
-	if f.Account != "" {
-		w.add(`account = ?`, string(f.Account))
-	}
-	if f.Lead != "" {
-		w.addLead(f)
-	}
-	if !f.From.IsZero() {
-		w.add(`received >= ?`, micros(f.From))
-	}
-	if !f.To.IsZero() {
-		w.add(`received < ?`, micros(f.To))
-	}
-	counts, err := collect(ctx, s.reads.QueryContext, readReceived,
-		`SELECT account, source, kind, outcome, count(*) FROM event`+w.String()+` GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`, w.args...)
-	if err != nil {
-		return nil, fmt.Errorf("count events: %w", err)
-	}
-	return counts, nil
-}
-
-// addLead selects events by lead: by an index when the account is given, whose
-// few sources are found by jumping from one to the next.
-func (w *where) addLead(f conversions.Filter) {
-	w.add(`lead = ?`, string(f.Lead))
-	if f.Account == "" {
-		return
-	}
-	w.add(`source IN (
-		WITH RECURSIVE s (source) AS (SELECT min(source) FROM event WHERE account = ? UNION ALL
-			SELECT (SELECT min(source) FROM event WHERE account = ? AND source > s.source) FROM s WHERE s.source IS NOT NULL)
-		SELECT source FROM s WHERE source IS NOT NULL)`, string(f.Account), string(f.Account))
-}
-
-func readReceived(rows *sql.Rows) (conversions.Received, error) {
-	var r conversions.Received
-	if err := rows.Scan(&r.Account, &r.Source, &r.Kind, &r.Outcome, &r.Events); err != nil {
-		return r, fmt.Errorf("scan: %w", err)
 	}
 	return r, nil
 }

@@ -11,15 +11,16 @@ import (
 	"closeloop/store/compact"
 )
 
+// selectDue reads pending in its own order, up to the limit, with one look-up
+// each: CROSS JOIN keeps the order of the tables.
+const selectDue = `SELECT c.doc FROM pending AS p CROSS JOIN conversion AS c ON c.id = p.conversion
+	WHERE p.account = ?1 AND p.due <= ?2 AND (?5 = '' OR p.op = ?5)
+		AND p.action NOT IN (SELECT value FROM json_each(?3)) AND p.conversion NOT IN (` + inFlight + `?1)
+	ORDER BY p.rank, p.deadline, p.conversion LIMIT ?4`
+
 // Due implements store.Sending.
 func (s *Store) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
-	// CROSS JOIN keeps the order of the tables: pending in its own order, up
-	// to the limit, and one look-up each.
-	rows, err := collectMany(ctx, s.reads.QueryContext, min(c.Limit, conversions.MaxItems), readRow,
-		`SELECT c.doc FROM pending AS p CROSS JOIN conversion AS c ON c.id = p.conversion
-		WHERE p.account = ?1 AND p.due <= ?2 AND (?5 = '' OR p.op = ?5)
-			AND p.action NOT IN (SELECT value FROM json_each(?3)) AND p.conversion NOT IN (`+inFlight+`?1)
-		ORDER BY p.rank, p.deadline, p.conversion LIMIT ?4`,
+	rows, err := collectRows(ctx, s.reads.QueryContext, min(c.Limit, conversions.MaxItems), selectDue,
 		string(a), micros(c.Now), list(c.Without), c.Limit, string(c.Only))
 	if err != nil {
 		return nil, fmt.Errorf("read due rows of %s: %w", a, err)
@@ -108,9 +109,11 @@ func readBatch(rows *sql.Rows) (conversions.Batch, error) {
 	return b, readable("manifest", err)
 }
 
+const unanswered = `WHERE account = ? AND settled IS NULL ORDER BY created, seq`
+
 // Unanswered implements store.Sending.
 func (s *Store) Unanswered(ctx context.Context, a conversions.AccountID) ([]conversions.Batch, error) {
-	batches, err := s.batches(ctx, `WHERE account = ? AND settled IS NULL ORDER BY created, seq`, string(a))
+	batches, err := s.batches(ctx, unanswered, string(a))
 	if err != nil {
 		return nil, fmt.Errorf("read unanswered batches of %s: %w", a, err)
 	}

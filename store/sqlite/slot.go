@@ -18,7 +18,9 @@ import (
 // could be further away.
 const maxMoves = 120
 
-// slotKey names one second of one click for one action.
+// slotKey names one second of one click for one action: the second, and a hash
+// of the three. Led by the second, the keys of a batch lie near each other in
+// the table, however large it is.
 type slotKey [16]byte
 
 func keyOf(it conversions.Item, at time.Time) slotKey {
@@ -26,9 +28,9 @@ func keyOf(it conversions.Item, at time.Time) slotKey {
 	for _, part := range []string{it.Action, string(it.Click.Kind), it.ClickID} {
 		text = append(append(text, part...), 0)
 	}
-	text = binary.BigEndian.AppendUint64(text, uint64(at.Unix())) //nolint:gosec // only has to be distinct
-	sum := sha256.Sum256(text)
-	return slotKey(sum[:16])
+	second := binary.BigEndian.AppendUint64(nil, uint64(at.Unix())) //nolint:gosec // only has to be distinct
+	sum := sha256.Sum256(append(text, second...))
+	return slotKey(append(second[3:8:8], sum[:11]...))
 }
 
 // fillClicks fills in the click ids of items from their events' side rows;
@@ -60,9 +62,13 @@ type sideRow struct {
 	person conversions.Person
 }
 
+const (
+	selectPeople = `SELECT seq, doc FROM identity WHERE seq IN (SELECT value FROM json_each(?))`
+	selectSlots  = `SELECT conversion, key FROM slot WHERE account = ? AND conversion IN (SELECT value FROM json_each(?))`
+)
+
 func peopleOf(ctx context.Context, q queryer, seqs []int64) (map[int64]conversions.Person, error) {
-	found, err := collect(ctx, q, readSideRow,
-		`SELECT seq, doc FROM identity WHERE seq IN (SELECT value FROM json_each(?))`, list(seqs))
+	found, err := collect(ctx, q, readSideRow, selectPeople, list(seqs))
 	if err != nil {
 		return nil, fmt.Errorf("read side rows: %w", err)
 	}
@@ -115,8 +121,7 @@ func slotsOf(ctx context.Context, t tx, b conversions.Batch) (map[conversions.Ro
 	for i, it := range b.Items {
 		ids[i] = it.Row
 	}
-	rows, err := t.query(ctx, `SELECT conversion, key FROM slot
-		WHERE account = ? AND conversion IN (SELECT value FROM json_each(?))`, string(b.Account), list(ids))
+	rows, err := t.query(ctx, selectSlots, string(b.Account), list(ids))
 	if err != nil {
 		return nil, fmt.Errorf("query slots: %w", err)
 	}

@@ -22,6 +22,16 @@ CREATE INDEX event_lead ON event (account, source, lead, outcome); -- gathers a 
 CREATE TRIGGER event_keep_update BEFORE UPDATE ON event BEGIN SELECT raise(ABORT, 'events are append-only'); END;
 CREATE TRIGGER event_keep_delete BEFORE DELETE ON event BEGIN SELECT raise(ABORT, 'events are append-only'); END;
 
+-- How many events there are, kept by the transactions that store them.
+CREATE TABLE received (
+  account TEXT NOT NULL,
+  source  TEXT NOT NULL,
+  kind    TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  events  INTEGER NOT NULL,
+  PRIMARY KEY (account, source, kind, outcome)
+) STRICT, WITHOUT ROWID;
+
 -- What could identify a person, apart from its event so that it can be erased.
 CREATE TABLE identity (
   seq INTEGER PRIMARY KEY, -- the event's
@@ -72,6 +82,20 @@ CREATE TABLE conversion (
 CREATE UNIQUE INDEX conversion_key ON conversion (account, lead, source, stage, generation);
 CREATE INDEX conversion_at ON conversion (account, at, id);
 CREATE INDEX conversion_order ON conversion (account, order_id);
+
+-- The sums of conversion, kept by the transactions that change it, so that a summary does not read every row. A sum that
+-- came to nothing stays with 0 rows.
+CREATE TABLE total (
+  account  TEXT NOT NULL,
+  stage    TEXT NOT NULL,
+  state    TEXT NOT NULL,
+  reason   TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  rows     INTEGER NOT NULL,
+  wanted   INTEGER NOT NULL, -- wanted_cents
+  known    INTEGER NOT NULL, -- known_cents
+  PRIMARY KEY (account, stage, state, reason, currency)
+) STRICT, WITHOUT ROWID;
 
 -- What wants attention, in the order in which a run claims it. Narrow, so that a claim reads little.
 CREATE TABLE pending (
