@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -21,19 +22,22 @@ type recorder struct {
 	rows    map[conversions.RowID]*recorded
 	changed []*recorded // in the order of their first entry
 	last    conversions.RowID
+	slab    []recorded // where rows points to
 	chunk   *chunk
 	totals  totals
 	doc     []byte // of one row
 }
 
-// recorded is a row as it was, and as the entries leave it.
+// recorded is a row as the entries leave it, and what matters of how it was.
 type recorded struct {
-	before, now conversions.Row
-	trail       []byte
-	isNew       bool
-	click       string // what the click index is to hold
-	clickSet    bool
-	touched     bool
+	now      conversions.Row
+	was      columns
+	stood    place
+	trail    []byte
+	isNew    bool
+	click    string // what the click index is to hold
+	clickSet bool
+	touched  bool
 }
 
 // record appends entries to the ledger and applies them to the rows as they
@@ -75,6 +79,7 @@ func (r *recorder) load(ctx context.Context, t tx, entries []conversions.Entry) 
 		}
 	}
 	r.rows = make(map[conversions.RowID]*recorded, len(entries))
+	r.slab = make([]recorded, 0, len(entries))
 	if len(ids) > 0 {
 		err = each(ctx, t.query, r.read, `SELECT trail, doc `+fromIDs, list(ids), string(r.account))
 		if err != nil {
@@ -88,16 +93,22 @@ func (r *recorder) load(ctx context.Context, t tx, entries []conversions.Entry) 
 	return err
 }
 
+// another returns room for one more row: there is one for every entry.
+func (r *recorder) another() *recorded {
+	r.slab = append(r.slab, recorded{})
+	return &r.slab[len(r.slab)-1]
+}
+
 func (r *recorder) read(rows *sql.Rows) (bool, error) {
-	var c recorded
+	c := r.another()
 	var trail, doc sql.RawBytes
 	if err := rows.Scan(&trail, &doc); err != nil {
 		return false, fmt.Errorf("scan row: %w", err)
 	}
-	c.trail = append(c.trail, trail...)
-	err := compact.ReadRow(doc, &c.before)
-	c.now = c.before
-	r.rows[c.now.ID] = &c
+	c.trail = append(make([]byte, 0, len(trail)+binary.MaxVarintLen64), trail...)
+	err := compact.ReadRow(doc, &c.now)
+	c.was, c.stood = columnsOf(&c.now), placeOf(&c.now)
+	r.rows[c.now.ID] = c
 	return true, readable("row", err)
 }
 
@@ -119,7 +130,8 @@ func (r *recorder) append(e conversions.Entry) error {
 	if e.Key != nil {
 		r.last++
 		e.Row = r.last
-		r.rows[e.Row] = &recorded{isNew: true}
+		r.rows[e.Row] = r.another()
+		r.rows[e.Row].isNew = true
 	}
 	if e.Row != 0 {
 		c := r.rows[e.Row]
@@ -179,7 +191,7 @@ func columnsOf(r *conversions.Row) columns {
 // stays, and every value handed over costs.
 func (c *recorded) saveRow(ctx context.Context, t tx, doc []byte) (err error) {
 	r := &c.now
-	was, is := columnsOf(&c.before), columnsOf(r)
+	was, is := c.was, columnsOf(r)
 	switch {
 	case c.isNew:
 		_, err = t.exec(ctx, `INSERT INTO conversion (id, account, source, lead, stage, generation, order_id,
@@ -217,13 +229,13 @@ func placeOf(r *conversions.Row) place {
 }
 
 func (c *recorded) savePending(ctx context.Context, t tx) error {
-	was, is := placeOf(&c.before), placeOf(&c.now)
+	was, is := c.stood, placeOf(&c.now)
 	if was == is {
 		return nil
 	}
 	if was != (place{}) {
 		_, err := t.exec(ctx, `DELETE FROM pending WHERE account = ? AND rank = ? AND deadline = ? AND conversion = ?`,
-			string(c.before.Key.Account), was.rank, was.deadline, int64(c.before.ID))
+			string(c.now.Key.Account), was.rank, was.deadline, int64(c.now.ID))
 		if err != nil {
 			return err
 		}

@@ -73,7 +73,7 @@ func noticeRetracted(ctx context.Context, t tx, l conversions.Lease, changed []*
 	var number int64
 	for _, c := range changed {
 		is := c.now.Known.Status == conversions.KnownRetracted && c.now.Want.Wanted
-		if !is || c.before.Known.Status == conversions.KnownRetracted {
+		if !is || c.was.known == conversions.KnownRetracted {
 			continue
 		}
 		if number == 0 {

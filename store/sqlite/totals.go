@@ -42,18 +42,17 @@ func (t *totals) move(c *recorded) {
 		*t = totals{}
 	}
 	if !c.isNew {
-		t.add(&c.before, -1)
+		t.add(c, c.was, -1)
 	}
-	t.add(&c.now, 1)
+	t.add(c, columnsOf(&c.now), 1)
 }
 
-func (t *totals) add(r *conversions.Row, sign int) {
-	key := totalKey{r.Key.Account, r.Key.Stage, r.State, r.Reason, r.Want.Currency}
-	wanted, known := cents(r)
+func (t *totals) add(r *recorded, c columns, sign int) {
+	key := totalKey{r.now.Key.Account, r.now.Key.Stage, c.state, c.reason, c.currency}
 	sum := (*t)[key]
 	sum.rows += sign
-	sum.wanted += conversions.Cents(sign) * wanted
-	sum.known += conversions.Cents(sign) * known
+	sum.wanted += conversions.Cents(sign) * c.wanted
+	sum.known += conversions.Cents(sign) * c.held
 	(*t)[key] = sum
 }
 
