@@ -24,7 +24,7 @@ need = command -v $(1) >/dev/null || { printf 'error: %s is missing\nhint: %s\n'
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: | need-go ## Build the static binary bin/closeloop
@@ -96,6 +96,10 @@ cover: | need-go ## Run every test and print the coverage of each function
 .PHONY: bench
 bench: | need-go ## Measure beside the bare engine and write docs/benchmarks.md
 	go run ./bench
+
+.PHONY: bench-growth
+bench-growth: | need-go ## Measure the store at 10 thousand and 1 million conversions, write docs/growth.md
+	go run ./bench -only growth
 
 .PHONY: docker
 docker: ## Build the container image IMAGE

@@ -8,7 +8,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -67,7 +66,7 @@ func bareUpload(ctx context.Context, path, address string, rows int) (s steps, e
 		return s, err
 	}
 	defer c.closeAll()
-	begin := time.Now()
+	begin := begun()
 	for sent := 0; sent < rows; {
 		n, err := c.once(ctx, &s)
 		if err != nil {
@@ -75,7 +74,7 @@ func bareUpload(ctx context.Context, path, address string, rows int) (s steps, e
 		}
 		sent += n
 	}
-	s.whole = time.Since(begin)
+	since(begin, &s.whole)
 	return s, nil
 }
 
@@ -110,7 +109,7 @@ func (c *bareCycle) closeAll() {
 
 // once claims, sends and settles one batch, and returns its size.
 func (c *bareCycle) once(ctx context.Context, s *steps) (int, error) {
-	begin := time.Now()
+	begin := begun()
 	var items []bareItem
 	err := c.transact(ctx, func() (err error) { items, err = c.claim(ctx); return err })
 	if err != nil {
@@ -120,12 +119,12 @@ func (c *bareCycle) once(ctx context.Context, s *steps) (int, error) {
 		return 0, errors.New("claim: no row is left")
 	}
 	since(begin, &s.claim)
-	begin = time.Now()
+	begin = begun()
 	if err := c.call(ctx, items); err != nil {
 		return 0, err
 	}
 	since(begin, &s.call)
-	begin = time.Now()
+	begin = begun()
 	if err := c.transact(ctx, func() error { return c.settle(ctx, items) }); err != nil {
 		return 0, err
 	}

@@ -57,12 +57,24 @@ func TestUpload(t *testing.T) {
 	}
 	for _, r := range rounds {
 		for name, s := range map[string]steps{"service": r.full, "bare": r.bare} {
-			if s.claim <= 0 || s.call <= 0 || s.settle <= 0 || s.whole < s.claim+s.call+s.settle {
+			if s.claim.wall <= 0 || s.call.wall <= 0 || s.settle.wall <= 0 || s.whole.wall < s.claim.wall+s.call.wall+s.settle.wall {
 				t.Errorf("%s: got %+v", name, s)
 			}
 		}
 	}
 	if text := page(o, results{upload: rounds}); strings.Contains(text, "NaN") || !strings.Contains(text, "**whole cycle**") {
+		t.Errorf("page:\n%s", text)
+	}
+}
+
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	o := quickly(t)
+	all, err := measureGrowth(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := growthPage(o, all); strings.Contains(text, "NaN") || strings.Contains(text, " 0.00 | 0.00 |") || all[0].ingest <= 0 {
 		t.Errorf("page:\n%s", text)
 	}
 }

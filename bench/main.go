@@ -64,7 +64,8 @@ type options struct {
 	span, warm  time.Duration // of one round: what counts, and what comes before it
 	connections []int
 	rows        int    // of one round of uploads
-	only        string // "ingest", "upload" or "" for both
+	sizes       []int  // of the stores that growth is measured on
+	only        string // "ingest", "upload", "growth" or "" for the first two
 	dir         string // where databases are made
 	out         string // the page to write; "" for none
 	profile     string // file for a CPU profile; "" for none
@@ -73,7 +74,7 @@ type options struct {
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{connections: []int{1, 64, 256}}
+	o := options{connections: []int{1, 64, 256}, sizes: []int{10_000, 1_000_000}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each figure is measured; the median counts")
@@ -84,7 +85,11 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return err
 	})
 	flags.IntVar(&o.rows, "rows", 20_000, "how many rows one round uploads")
-	flags.StringVar(&o.only, "only", "", "ingest or upload: that part only, and no page is written")
+	flags.Func("sizes", "with -only growth: how many conversions, with commas between (default 10000,1000000)", func(text string) (err error) {
+		o.sizes, err = numbers(text)
+		return err
+	})
+	flags.StringVar(&o.only, "only", "", "ingest or upload: that part only, and no page is written; growth: writes docs/growth.md")
 	flags.StringVar(&o.dir, "dir", "", "where databases are made (default the system's temporary folder); must be a real disk")
 	flags.StringVar(&o.out, "out", filepath.Join("docs", "benchmarks.md"), "the page to write")
 	flags.StringVar(&o.profile, "cpuprofile", "", "profile the server at 64 connections, or with -only upload all rounds, into this file")
@@ -105,8 +110,11 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if *quick {
 		o = o.quick()
 	}
-	if o.only != "" || o.noFold {
+	switch {
+	case *quick, o.noFold, o.only != "" && o.only != "growth":
 		o.out = ""
+	case o.only == "growth":
+		o.out = filepath.Join(filepath.Dir(o.out), "growth.md")
 	}
 	return o, o.validate()
 }
@@ -127,7 +135,7 @@ func numbers(text string) ([]int, error) {
 // quick is enough to see that nothing fails.
 func (o options) quick() options {
 	o.rounds, o.span, o.warm, o.rows, o.out = 1, 200*time.Millisecond, 20*time.Millisecond, 400, ""
-	o.connections = []int{1, 16}
+	o.connections, o.sizes = []int{1, 16}, []int{4000}
 	return o
 }
 
@@ -135,8 +143,8 @@ func (o options) validate() error {
 	switch {
 	case o.rounds < 1 || o.span <= 0 || o.warm < 0 || o.rows < 1:
 		return errors.New("rounds, span and rows must be positive")
-	case o.only != "" && o.only != "ingest" && o.only != "upload":
-		return fmt.Errorf("-only is ingest or upload, not %q", o.only)
+	case o.only != "" && o.only != "ingest" && o.only != "upload" && o.only != "growth":
+		return fmt.Errorf("-only is ingest, upload or growth, not %q", o.only)
 	default:
 		return nil
 	}
@@ -149,6 +157,13 @@ type results struct {
 }
 
 func run(ctx context.Context, o options, stdout io.Writer) error {
+	if o.only == "growth" {
+		all, err := measureGrowth(ctx, o)
+		if err != nil {
+			return fmt.Errorf("measure growth: %w", err)
+		}
+		return write(o, growthPage(o, all), stdout)
+	}
 	var r results
 	var err error
 	if o.only != "upload" {
@@ -161,7 +176,11 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 			return fmt.Errorf("measure upload: %w", err)
 		}
 	}
-	text := page(o, r)
+	return write(o, page(o, r), stdout)
+}
+
+// write prints the page and writes it where it belongs.
+func write(o options, text string, stdout io.Writer) error {
 	if _, err := io.WriteString(stdout, text); err != nil {
 		return fmt.Errorf("print results: %w", err)
 	}

@@ -113,39 +113,43 @@ func uploadTable(o options, rounds []uploadRound) string {
 	fmt.Fprintf(&b, `## Uploads
 
 %d due rows a round, in batches of %d, to a sink in a process of its own that answers from memory over gRPC. *Closeloop* is
-one run of the scheduler: rows as documents, manifest with every value sent, Google's types, answers classified, ledger, row
-and due time rewritten. *Bare* is the parts alone on a narrow shape: one SELECT and a list of ids, request bytes written by
-hand, a DELETE and a ledger INSERT for each row, nothing between them. Milliseconds are for %[2]d rows.
+one run of the scheduler: every row read whole, manifest with every value sent, a second of its click for each, Google's types,
+answers classified, ledger, row and due time rewritten. *Bare* is the parts alone on a narrow shape: one SELECT and a list of
+ids, request bytes written by hand, a DELETE and a ledger INSERT for each row, nothing between them. Milliseconds are for %[2]d
+rows; CPU is the processor's time for this process, the collector's included, whatever else the machine did.
 
-| step | closeloop ms | bare ms | ratio |
-|---|--:|--:|--:|
+| step | closeloop ms | bare ms | ratio | closeloop CPU ms | bare CPU ms | CPU ratio |
+|---|--:|--:|--:|--:|--:|--:|
 `, o.rows, min(o.rows, conversions.MaxItems))
 	for _, s := range []struct {
 		name string
-		of   func(steps) time.Duration
+		of   func(steps) spent
 	}{
-		{"claim and manifest", func(s steps) time.Duration { return s.claim }},
-		{"build, call, decode", func(s steps) time.Duration { return s.call }},
-		{"settle", func(s steps) time.Duration { return s.settle }},
-		{"all else", func(s steps) time.Duration { return s.whole - s.claim - s.call - s.settle }},
-		{"**whole cycle**", func(s steps) time.Duration { return s.whole }},
+		{"claim and manifest", func(s steps) spent { return s.claim }},
+		{"build, call, decode", func(s steps) spent { return s.call }},
+		{"settle", func(s steps) spent { return s.settle }},
+		{"all else", func(s steps) spent { return s.whole.minus(s.claim).minus(s.call).minus(s.settle) }},
+		{"**whole cycle**", func(s steps) spent { return s.whole }},
 	} {
 		b.WriteString(stepLine(s.name, rounds, s.of))
 	}
-	full := medianOf(rounds, func(r uploadRound) float64 { return float64(r.rows) / r.full.whole.Seconds() })
-	bare := medianOf(rounds, func(r uploadRound) float64 { return float64(r.rows) / r.bare.whole.Seconds() })
-	ratio := medianOf(rounds, func(r uploadRound) float64 { return r.bare.whole.Seconds() / r.full.whole.Seconds() })
-	fold := medianOf(rounds, func(r uploadRound) float64 { return float64(r.rows) / r.fold.Seconds() })
-	fmt.Fprintf(&b, "\nFrom store to sink: **%.0f rows/s**, its bare parts %.0f rows/s, ratio **%.2f**. Folding the events before it: %.0f events/s.\n\n",
-		full, bare, ratio, fold)
+	full := medianOf(rounds, func(r uploadRound) float64 { return float64(r.rows) / r.full.whole.wall.Seconds() })
+	bare := medianOf(rounds, func(r uploadRound) float64 { return float64(r.rows) / r.bare.whole.wall.Seconds() })
+	ratio := medianOf(rounds, func(r uploadRound) float64 { return r.bare.whole.wall.Seconds() / r.full.whole.wall.Seconds() })
+	fold := medianOf(rounds, func(r uploadRound) float64 { return float64(r.rows) / r.fold.wall.Seconds() })
+	each := medianOf(rounds, func(r uploadRound) float64 { return float64(r.fold.cpu.Microseconds()) / float64(r.rows) })
+	fmt.Fprintf(&b, "\nFrom store to sink: **%.0f rows/s**, its bare parts %.0f rows/s, ratio **%.2f**. Folding the events before it: %.0f events/s, %.0f µs of CPU each.\n\n",
+		full, bare, ratio, fold, each)
 	return b.String()
 }
 
-func stepLine(name string, rounds []uploadRound, of func(steps) time.Duration) string {
-	perBatch := func(r uploadRound, s steps) float64 {
-		return milliseconds(of(s)) * conversions.MaxItems / float64(r.rows)
+func stepLine(name string, rounds []uploadRound, of func(steps) spent) string {
+	perBatch := func(r uploadRound, d time.Duration) float64 {
+		return milliseconds(d) * conversions.MaxItems / float64(r.rows)
 	}
-	full := medianOf(rounds, func(r uploadRound) float64 { return perBatch(r, r.full) })
-	bare := medianOf(rounds, func(r uploadRound) float64 { return perBatch(r, r.bare) })
-	return fmt.Sprintf("| %s | %.1f | %.1f | %.2f |\n", name, full, bare, bare/full)
+	full := medianOf(rounds, func(r uploadRound) float64 { return perBatch(r, of(r.full).wall) })
+	bare := medianOf(rounds, func(r uploadRound) float64 { return perBatch(r, of(r.bare).wall) })
+	fullCPU := medianOf(rounds, func(r uploadRound) float64 { return perBatch(r, of(r.full).cpu) })
+	bareCPU := medianOf(rounds, func(r uploadRound) float64 { return perBatch(r, of(r.bare).cpu) })
+	return fmt.Sprintf("| %s | %.1f | %.1f | %.2f | %.1f | %.1f | %.2f |\n", name, full, bare, bare/full, fullCPU, bareCPU, bareCPU/max(fullCPU, 0.001))
 }

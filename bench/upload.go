@@ -22,17 +22,37 @@ import (
 
 // steps are what a cycle's time goes into, for all rows of a round.
 type steps struct {
-	claim  time.Duration // due rows, and the manifest that holds them
-	call   time.Duration // build, send, decode
-	settle time.Duration // answers into rows and ledger
-	whole  time.Duration
+	claim  spent // due rows, and the manifest that holds them
+	call   spent // build, send, decode
+	settle spent // answers into rows and ledger
+	whole  spent
+}
+
+// spent is how long something took, and how long the processor worked for this
+// process meanwhile: the collector too, and only what is not somebody else's.
+type spent struct{ wall, cpu time.Duration }
+
+func (s spent) minus(o spent) spent { return spent{s.wall - o.wall, s.cpu - o.cpu} }
+
+// moment is when something began.
+type moment struct {
+	wall time.Time
+	cpu  time.Duration
+}
+
+func begun() moment { return moment{time.Now(), processorTime()} }
+
+// since adds what was spent since begin.
+func since(begin moment, into *spent) {
+	into.wall += time.Since(begin.wall)
+	into.cpu += processorTime() - begin.cpu
 }
 
 // uploadRound is what one round measured.
 type uploadRound struct {
 	rows       int
 	full, bare steps
-	fold       time.Duration // of all events, ahead of the cycle
+	fold       spent // of all events, ahead of the cycle
 }
 
 // measureUpload uploads fresh rows in turns through the service and by its
@@ -112,10 +132,10 @@ func (r *uploadRound) throughService(ctx context.Context, path string, to ready)
 }
 
 // runOnce times a run and checks what it sent.
-func runOnce(ctx context.Context, s *scheduler.Scheduler, want int) (time.Duration, error) {
-	begin := time.Now()
+func runOnce(ctx context.Context, s *scheduler.Scheduler, want int) (took spent, err error) {
+	begin := begun()
 	report, err := s.RunNow(ctx, account, false)
-	took := time.Since(begin)
+	since(begin, &took)
 	if err != nil {
 		return took, fmt.Errorf("run: %w", err)
 	}
@@ -183,19 +203,19 @@ type timedStore struct {
 
 // Due implements scheduler.Queue.
 func (s *timedStore) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
-	defer since(time.Now(), &s.steps.claim)
+	defer since(begun(), &s.steps.claim)
 	return s.Store.Due(ctx, a, c) //nolint:wrapcheck // passed through
 }
 
 // Begin implements scheduler.Queue.
 func (s *timedStore) Begin(ctx context.Context, l conversions.Lease, b conversions.Batch) (conversions.Batch, error) {
-	defer since(time.Now(), &s.steps.claim)
+	defer since(begun(), &s.steps.claim)
 	return s.Store.Begin(ctx, l, b) //nolint:wrapcheck // passed through
 }
 
 // Settle implements scheduler.Queue.
 func (s *timedStore) Settle(ctx context.Context, l conversions.Lease, set conversions.Settlement) error {
-	defer since(time.Now(), &s.steps.settle)
+	defer since(begun(), &s.steps.settle)
 	return s.Store.Settle(ctx, l, set) //nolint:wrapcheck // passed through
 }
 
@@ -207,8 +227,6 @@ type timedClient struct {
 
 // Upload implements scheduler.Destination.
 func (c *timedClient) Upload(ctx context.Context, b conversions.Batch, validateOnly bool) conversions.Reply {
-	defer since(time.Now(), &c.steps.call)
+	defer since(begun(), &c.steps.call)
 	return c.client.Upload(ctx, b, validateOnly)
 }
-
-func since(begin time.Time, into *time.Duration) { *into += time.Since(begin) }
