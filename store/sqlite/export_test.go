@@ -15,6 +15,20 @@ const (
 	SelectNextPoll = firstToPoll
 )
 
+// ChunkOf is the text of entries in the ledger, ReadChunk what is read of one.
+func ChunkOf(es ...conversions.Entry) []byte {
+	var c chunk
+	for i := range es {
+		c.add(&es[i])
+	}
+	return c.entries
+}
+
+// ReadChunk reads the entries of one row, or of all for 0.
+func ReadChunk(text []byte, of conversions.RowID) ([]conversions.Entry, error) {
+	return appendEntries(nil, text, 1, func(_ int64, row conversions.RowID) bool { return of == 0 || row == of })
+}
+
 // HotQueries are the texts that run for every delivery, fold, claim, answer and
 // report, for a test of their plans.
 func HotQueries() map[string]string {

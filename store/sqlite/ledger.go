@@ -92,12 +92,24 @@ type wanted func(seq int64, row conversions.RowID) bool
 
 // readChunk appends to es the entries of a chunk that are wanted.
 func readChunk(rows *sql.Rows, es []conversions.Entry, want wanted) ([]conversions.Entry, error) {
-	var r chunkReader
 	var account conversions.AccountID
 	var seq int64
-	if err := rows.Scan(&seq, &account, &r.left); err != nil {
+	var text sql.RawBytes
+	if err := rows.Scan(&seq, &account, &text); err != nil {
 		return nil, fmt.Errorf("scan chunk: %w", err)
 	}
+	before := len(es)
+	es, err := appendEntries(es, text, seq, want)
+	for i := before; i < len(es); i++ {
+		es[i].Account = account
+	}
+	return es, err
+}
+
+// appendEntries appends to es the entries of a chunk's text that are wanted;
+// seq is that of the first.
+func appendEntries(es []conversions.Entry, text []byte, seq int64, want wanted) ([]conversions.Entry, error) {
+	r := chunkReader{left: text}
 	for ; len(r.left) > 0; seq++ {
 		row, at, kind, doc := conversions.RowID(r.varint()), r.varint(), r.text(), r.text()
 		if r.bad {
@@ -110,7 +122,7 @@ func readChunk(rows *sql.Rows, es []conversions.Entry, want wanted) ([]conversio
 		if err := compact.ReadEntry(doc, &e); err != nil {
 			return nil, fmt.Errorf("read entry %d: %w", seq, err)
 		}
-		e.Seq, e.Account, e.Row, e.At, e.Kind = seq, account, row, fromMicros(at), conversions.EntryKind(kind)
+		e.Seq, e.Row, e.At, e.Kind = seq, row, fromMicros(at), conversions.EntryKind(kind)
 		es = append(es, e)
 	}
 	return es, nil
@@ -118,7 +130,7 @@ func readChunk(rows *sql.Rows, es []conversions.Entry, want wanted) ([]conversio
 
 // chunkReader reads what chunk.add wrote.
 type chunkReader struct {
-	left sql.RawBytes
+	left []byte
 	bad  bool
 }
 
