@@ -11,6 +11,10 @@ import (
 	"closeloop/store/compact"
 )
 
+// documentSize is about how many bytes an entry or an item takes, so that a
+// batch's are not moved while more of them come.
+const documentSize = 384
+
 // chunk is what one transaction appends to an account's ledger.
 type chunk struct {
 	account conversions.AccountID

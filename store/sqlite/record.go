@@ -89,7 +89,9 @@ func (r *recorder) load(ctx context.Context, t tx, entries []conversions.Entry) 
 	if err := t.one(ctx, []any{&r.last}, `SELECT coalesce(max(id), 0) FROM conversion`); err != nil {
 		return fmt.Errorf("read last row id: %w", err)
 	}
-	r.chunk, err = newChunk(ctx, t, r.account)
+	if r.chunk, err = newChunk(ctx, t, r.account); err == nil {
+		r.chunk.entries = make([]byte, 0, documentSize*len(entries))
+	}
 	return err
 }
 

@@ -83,7 +83,7 @@ func insertBatch(ctx context.Context, t tx, b conversions.Batch) error {
 	}
 	_, err := t.exec(ctx, `INSERT INTO batch (account, id, run, api, customer, created, sent_at, attempts, rows, manifest)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, string(b.Account), string(b.ID), b.Run, string(b.Target.API), b.Target.Customer,
-		micros(b.Created), micros(b.SentAt), b.Attempts, list(ids), compact.AppendItems(nil, b.Items))
+		micros(b.Created), micros(b.SentAt), b.Attempts, list(ids), compact.AppendItems(make([]byte, 0, documentSize*len(b.Items)), b.Items))
 	if err != nil {
 		return fmt.Errorf("insert manifest: %w", err)
 	}
