@@ -196,6 +196,23 @@ func TestConcurrentDeliveriesShareACommit(t *testing.T) {
 	if got := commits(t, path) - before; got > 30 {
 		t.Errorf("300 deliveries took %d commits, want at most 30", got)
 	}
+	kept, counted := received(t, s, conversions.Filter{}), received(t, s, conversions.Filter{From: time.Unix(0, 0)})
+	if kept != 300 || counted != 300 {
+		t.Errorf("the count that is kept is %d, counted are %d, want 300", kept, counted)
+	}
+}
+
+// received sums the counts of events.
+func received(t *testing.T, s *sqlite.Store, f conversions.Filter) (n int) {
+	t.Helper()
+	counts, err := s.Received(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range counts {
+		n += c.Events
+	}
+	return n
 }
 
 // holdLock takes the write lock as another process would, until it is released.
