@@ -138,7 +138,8 @@ func (c *cluster) tryStart() error {
 	c.log, c.done = &tail{}, make(chan struct{})
 	c.cmd = exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-p", strconv.Itoa(c.port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300", "-c", "shared_buffers=256MB",
-		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "max_wal_size=4GB", "-c", "log_min_messages=fatal")
+		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "max_wal_size=4GB", "-c", "log_min_messages=fatal",
+		"-c", "dynamic_shared_memory_type=mmap") // in its folder, so that nothing is left when it is killed
 	c.cmd.Dir, c.cmd.SysProcAttr, c.cmd.Stderr = c.dir, asServer(), c.log
 	started := make(chan error)
 	go func() {
