@@ -131,7 +131,7 @@ func gather(ctx context.Context, t *tx, a conversions.AccountID, work []conversi
 }
 
 // deleteNotices takes notices off the inbox by their exact numbers.
-const deleteNotices = `DELETE FROM inbox WHERE account = $1 AND ctid = ANY (ARRAY(
+const deleteNotices = `DELETE FROM inbox WHERE ctid = ANY (ARRAY(
 	SELECT i.ctid FROM unnest($2::bigint[], $3::text[], $4::text[]) AS n (notice, source, lead)
 	CROSS JOIN LATERAL (SELECT ctid FROM inbox
 		WHERE account = $1 AND notice = n.notice AND source = n.source AND lead = n.lead OFFSET 0) AS i))`
