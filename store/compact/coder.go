@@ -295,19 +295,19 @@ func list[T any](c *coder, n uint64, v *[]T, visit func(*coder, *T)) {
 	}
 }
 
-// inner reads the fields of the next field.
+// inner reads the fields of the next field, by the same coder: another one
+// would be one more piece of memory for every part of every document.
 func inner[T any](c *coder, v *T, visit func(*coder, *T)) {
-	in := coder{reading: true, src: c.bytes(), zone: c.zone, offset: c.offset}
-	in.advance()
-	visit(&in, v)
-	if in.end() != nil {
-		c.fail()
+	part := c.bytes()
+	rest := c.src
+	c.src = part
+	c.advance()
+	visit(c, v)
+	if c.end() != nil {
 		return
 	}
-	c.zone, c.offset = in.zone, in.offset
-	if !c.bad {
-		c.advance()
-	}
+	c.src = rest
+	c.advance()
 }
 
 // nested writes a field with fields. Its length is known only afterwards;
