@@ -31,6 +31,7 @@ func (s *Scheduler) runAccount(ctx context.Context, a *account, byHand bool) (Re
 // runHeld is a run under the account's lease; held ends with it, or with ctx.
 func (*Scheduler) runHeld(ctx, held context.Context, c *cycle) (Report, error) {
 	err := c.run(held)
+	c.planAgain()
 	c.finish(context.WithoutCancel(ctx))
 	if errors.Is(err, context.Canceled) {
 		if ctx.Err() == nil {
@@ -76,6 +77,7 @@ type cycle struct {
 	report Report
 	paused []conversions.Paused
 	stop   bool // a call failed: the rest waits for the next run
+	lost   bool // the answer to rows was lost that are to be sent anew
 	splits int  // requests made because another had to be split or sent again
 }
 
@@ -347,7 +349,6 @@ func (c *cycle) divide(rows []conversions.Row) (ready []conversions.Row, closed 
 func (c *cycle) finish(ctx context.Context) {
 	c.report.Took = c.s.cfg.Now().Sub(c.start)
 	c.report.Paused = c.paused
-	c.planAgain()
 	if !c.report.SendAgain.IsZero() || c.a.again.Load() != nil {
 		notify(c.a.retry)
 	}
@@ -357,11 +358,12 @@ func (c *cycle) finish(ctx context.Context) {
 }
 
 // planAgain says when to run again after a call that failed and may simply be
-// repeated: sooner than a schedule that fires once a day, and later with every
-// failure.
+// repeated, or whose rows are sent anew because its answer was lost: sooner than
+// a schedule that fires once a day, and later with every failure.
 func (c *cycle) planAgain() {
 	f := c.report.Failed
-	if f == nil || f.Verdict != conversions.Retry || f.Wait > 0 {
+	repeated := f != nil && f.Verdict == conversions.Retry && f.Wait <= 0
+	if !repeated && !c.lost {
 		c.a.failures = 0
 		c.a.again.Store(nil)
 		return

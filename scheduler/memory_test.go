@@ -215,7 +215,11 @@ func (m *memory) Settle(_ context.Context, l conversions.Lease, s conversions.Se
 		return conversions.ErrLeaseLost
 	}
 	m.batches = nil
-	m.rows = m.rows[len(s.Entries):]
+	for _, e := range s.Entries {
+		if e.Kind == conversions.EntryAnswered {
+			m.rows = m.rows[1:]
+		}
+	}
 	return nil
 }
 

@@ -185,6 +185,9 @@ func itemRows(b conversions.Batch) []conversions.RowID {
 	return ids
 }
 
+// overwrites reports whether the batch's API overwrites what it is sent again.
+func overwrites(b conversions.Batch) bool { return b.Target.API == conversions.APIDataManager }
+
 // reopen ends a batch without an answer at an API that overwrites what it is
 // sent: its rows are sent anew, with the values wanted by then, and never with
 // an old one.

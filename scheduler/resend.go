@@ -43,7 +43,7 @@ func (c *cycle) left(b conversions.Batch) {
 }
 
 func (c *cycle) resend(ctx context.Context, b conversions.Batch) error {
-	if b.Target.API == conversions.APIDataManager {
+	if overwrites(b) {
 		return c.reopen(ctx, b)
 	}
 	lease, leave, err := c.turn(ctx)
@@ -311,7 +311,11 @@ func (s *Scheduler) nextTry(ctx context.Context, a *account) (time.Time, error) 
 		if a.Destinations[b.Target.API] == nil {
 			continue
 		}
-		if t := sendAgainAt(b); at.IsZero() || t.Before(at) {
+		t := sendAgainAt(b)
+		if again := a.again.Load(); again != nil && overwrites(b) {
+			t = later(t, *again) // every attempt is a batch of its own, so the back-off is the account's
+		}
+		if at.IsZero() || t.Before(at) {
 			at = t
 		}
 	}

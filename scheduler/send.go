@@ -181,6 +181,7 @@ func (c *cycle) call(ctx context.Context, b conversions.Batch, validateOnly bool
 func (c *cycle) settle(ctx context.Context, b conversions.Batch, rows []conversions.Row, reply conversions.Reply) (rest, error) {
 	if reply.Unknown {
 		c.unanswered(b)
+		c.lost = c.lost || overwrites(b)
 		return rest{}, nil
 	}
 	now := c.s.cfg.Now()
