@@ -101,8 +101,10 @@ func (c *cycle) run(ctx context.Context) error {
 	if c.paused, err = c.s.cfg.Store.Pauses(ctx, c.a.id); err != nil {
 		return fmt.Errorf("read pauses: %w", err)
 	}
-	if p := c.pauseOf(""); p != nil && c.start.Before(p.ProbeAt) {
-		return nil
+	if c.rests() { // what was sent is followed up all the same
+		if err := c.pollAll(ctx); err != nil || c.rests() {
+			return err
+		}
 	}
 	if err := c.resendAll(ctx); err != nil {
 		return err
@@ -130,6 +132,12 @@ func (c *cycle) pauseOf(action string) *conversions.Paused {
 	return &c.paused[i]
 }
 
+// rests reports whether the account is paused and not to be tried yet.
+func (c *cycle) rests() bool {
+	p := c.pauseOf("")
+	return p != nil && c.start.Before(p.ProbeAt)
+}
+
 // pausedActions lists the actions that are not to be sent to, but for one.
 func (c *cycle) pausedActions() []string {
 	var actions []string
@@ -144,17 +152,16 @@ func (c *cycle) pausedActions() []string {
 // sendDue sends what was due when the run started. While the account is
 // paused, one row is tried first.
 func (c *cycle) sendDue(ctx context.Context) error {
-	for !c.stop {
+	for !c.stop && !c.rests() {
 		if err := ctx.Err(); err != nil {
 			return err //nolint:wrapcheck // runAccount asks for this very error
 		}
-		limit := conversions.MaxItems
-		if c.pauseOf("") != nil {
-			limit = 1
-		}
-		rows, err := c.due(ctx, conversions.Claim{Limit: limit, Without: c.pausedActions()})
+		rows, err := c.due(ctx, conversions.Claim{Limit: conversions.MaxItems, Without: c.pausedActions()})
 		if err != nil {
 			return err
+		}
+		if c.pauseOf("") != nil {
+			rows = leastTried(rows)
 		}
 		if len(rows) == 0 {
 			return nil
@@ -255,14 +262,15 @@ func (c *cycle) probeActions(ctx context.Context) error {
 		if p.Action == "" || c.start.Before(p.ProbeAt) || c.stop {
 			continue
 		}
-		rows, err := c.due(ctx, conversions.Claim{Limit: 1, Without: c.otherActions(p.Action)})
+		rows, err := c.due(ctx, conversions.Claim{Limit: conversions.MaxItems, Without: c.otherActions(p.Action)})
 		if err != nil {
 			return err
 		}
+		rows = slices.DeleteFunc(rows, func(r conversions.Row) bool { return r.Action() != p.Action })
 		if len(rows) == 0 {
 			continue
 		}
-		if err := c.sendRows(ctx, rows); err != nil {
+		if err := c.sendRows(ctx, leastTried(rows)); err != nil {
 			return err
 		}
 	}

@@ -102,7 +102,13 @@ func (c *cycle) resume(ctx context.Context, fine map[string]progress, now time.T
 		if p.Action != "" {
 			got = fine[p.Action]
 		}
-		if byHand(p) || p.Since.Equal(now) || !got.ends(p) {
+		if byHand(p) || p.Since.Equal(now) {
+			continue
+		}
+		if !got.ends(p) {
+			if err := c.postpone(ctx, p, got, now); err != nil {
+				return err
+			}
 			continue
 		}
 		if p.Action == "" && c.stop {
@@ -114,6 +120,29 @@ func (c *cycle) resume(ctx context.Context, fine map[string]progress, now time.T
 		c.paused = c.without(p.Action)
 	}
 	return nil
+}
+
+// postpone puts the next probe off once one was accepted whose fate is told
+// later: until then another would say no more.
+func (c *cycle) postpone(ctx context.Context, p conversions.Paused, got progress, now time.Time) error {
+	if got != accepted || now.Before(p.ProbeAt) {
+		return nil
+	}
+	p.ProbeAt = now.Add(conversions.ProbeEvery)
+	if err := c.s.cfg.Store.Pause(ctx, c.a.keeper.current(), p); err != nil {
+		return fmt.Errorf("put the next probe off: %w", err)
+	}
+	c.paused = append(c.without(p.Action), p)
+	return nil
+}
+
+// leastTried is the first of the rows that were tried least, for a probe: a row
+// that is at fault itself must not be the only one that is ever tried.
+func leastTried(rows []conversions.Row) []conversions.Row {
+	if len(rows) == 0 {
+		return nil
+	}
+	return []conversions.Row{slices.MinFunc(rows, func(a, b conversions.Row) int { return a.Tries - b.Tries })}
 }
 
 func (c *cycle) without(action string) []conversions.Paused {

@@ -10,6 +10,48 @@ import (
 	"closeloop/scheduler"
 )
 
+// noConsent is a fault of the account that a status tells of.
+func noConsent() conversions.Answer {
+	return conversions.Answer{Verdict: conversions.Pause, Scope: conversions.ScopeAccount, Code: "ProcessingErrorReason.NO_CONSENT"}
+}
+
+// While the account is paused because of what a status said, one row is tried
+// at a time and no other before its fate is known or an hour has passed.
+func TestProbeOfAnAccountPausedByAStatus(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m := r.manages()
+	mended := false
+	m.fails = func(conversions.Item) conversions.Answer {
+		if mended {
+			return conversions.Answer{Verdict: conversions.Done}
+		}
+		return noConsent()
+	}
+	r.books(20)
+	r.runOn(r.through(m))
+	r.clock.advance(30 * time.Minute)
+	report := r.runOn(r.through(m))
+	if len(report.Paused) != 1 || report.Paused[0].Action != "" {
+		t.Fatalf("paused %+v, want the account", report.Paused)
+	}
+	r.clock.advance(time.Hour)
+	for range 5 { // within half an hour
+		r.runOn(r.through(m))
+		r.clock.advance(5 * time.Minute)
+	}
+	diff(t, "requests", m.sizes(), []int{20, 1})
+	mended = true
+	for range 4 {
+		r.clock.advance(time.Hour)
+		report = r.runOn(r.through(m))
+	}
+	if len(report.Paused) != 0 {
+		t.Errorf("paused %+v, want nothing", report.Paused)
+	}
+	diff(t, "states in the end", r.tally(), map[string]int{"done": 20})
+}
+
 // Where every answer is lost, what is sent anew backs off as well.
 func TestServiceBacksOffWhileAnswersAreLost(t *testing.T) {
 	t.Parallel()
@@ -53,4 +95,56 @@ func TestServiceAsksAndRepeats(t *testing.T) {
 		serve(t, time.Hour, scheduler.New(cfg))
 		diff(t, "calls", sent, 2)
 	})
+}
+
+// What was sent is followed up also while sending is paused.
+func TestStatusesAreAskedForWhilePaused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m := r.manages()
+	r.books(3)
+	s := r.through(m)
+	r.runOn(s)
+	if err := s.PauseByHand(t.Context(), acme, "", "ann@example.com", "holiday"); err != nil {
+		t.Fatalf("pause: %v", err)
+	}
+	r.clock.advance(time.Hour)
+	r.runOn(s)
+	diff(t, "states", r.tally(), map[string]int{"done": 3})
+}
+
+// The row that is tried while sending is paused is not always the same: one
+// that is at fault itself would hold up all others.
+func TestProbesTakeTurns(t *testing.T) {
+	t.Parallel()
+	for _, scope := range []conversions.Scope{conversions.ScopeAccount, conversions.ScopeAction} {
+		t.Run(string(scope), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			m := r.manages()
+			bad := isLead(lead(0))
+			m.fails = func(it conversions.Item) conversions.Answer {
+				if a := noConsent(); bad(it) {
+					a.Scope = scope
+					return a
+				}
+				return conversions.Answer{Verdict: conversions.Done}
+			}
+			r.books(1)
+			r.runOn(r.through(m))
+			r.clock.advance(time.Hour)
+			report := r.runOn(r.through(m))
+			if len(report.Paused) != 1 {
+				t.Fatalf("paused %+v, want one pause", report.Paused)
+			}
+			r.happens("good", conversions.OutcomeBooked, r.ago(7*time.Hour+time.Minute), click(clickID(500)), worth(1234))
+			r.happens("later", conversions.OutcomeBooked, r.ago(7*time.Hour), click(clickID(501)), worth(1234))
+			for range 8 {
+				r.clock.advance(time.Hour)
+				r.runOn(r.through(m))
+			}
+			states := r.states()
+			diff(t, "good rows", []string{states["good booked"], states["later booked"]}, []string{"done 12.34", "done 12.34"})
+		})
+	}
 }
