@@ -85,6 +85,7 @@ func (c *cycle) poll(ctx context.Context, b conversions.Batch) error {
 func (c *cycle) established(b conversions.Batch, rows map[conversions.RowID]conversions.Row, reply conversions.Reply) (conversions.Polled, fates) {
 	p := conversions.Polled{Batch: b.ID, At: c.s.cfg.Now()}
 	var told fates
+	takes := taking(b, reply)
 	for i, it := range b.Items {
 		row := rows[it.Row]
 		if row.Pending == nil || row.Pending.Batch != b.ID {
@@ -98,11 +99,26 @@ func (c *cycle) established(b conversions.Batch, rows map[conversions.RowID]conv
 			p.PollAt = nextPoll(b, reply, p.At)
 			continue
 		}
+		if answer.Verdict == conversions.Pause && (takes[it.Action] || row.Counted > 0) {
+			answer.Verdict, answer.Scope, answer.Counts = conversions.Retry, "", true // the row's own fault
+		}
 		c.report.process(answer)
 		p.Entries = append(p.Entries, row.Processed(b, it, answer, p.At))
 		told.items, told.answers = append(told.items, it), append(told.answers, answer)
 	}
 	return p, told
+}
+
+// taking are the actions of which a status says that a row went well: what is
+// said against other rows of them is not the account's fault, nor the action's.
+func taking(b conversions.Batch, reply conversions.Reply) map[string]bool {
+	takes := map[string]bool{}
+	for i, it := range b.Items {
+		if v := reply.Answers[i].Verdict; reply.Call == nil && (v == conversions.Done || v == conversions.AlreadyThere) {
+			takes[it.Action] = true
+		}
+	}
+	return takes
 }
 
 // fates are the items whose fate a status told, and their answers.

@@ -113,6 +113,32 @@ func TestStatusesAreAskedForWhilePaused(t *testing.T) {
 	diff(t, "states", r.tally(), map[string]int{"done": 3})
 }
 
+// A fault that a status tells of some rows of an action, and not of others, is
+// those rows' own: the others are not held up, and a person sees them in the
+// end.
+func TestFaultOfSomeRowsPausesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m := r.manages()
+	m.indexed = true
+	bad := isLead(lead(0), lead(1))
+	m.fails = func(it conversions.Item) conversions.Answer {
+		if bad(it) {
+			return noConsent()
+		}
+		return conversions.Answer{Verdict: conversions.Done}
+	}
+	r.books(5)
+	r.runOn(r.through(m))
+	for range 30 {
+		r.clock.advance(3 * time.Hour)
+		if report := r.runOn(r.through(m)); len(report.Paused) != 0 {
+			t.Fatalf("paused %+v, want nothing", report.Paused)
+		}
+	}
+	diff(t, "states", r.tally(), map[string]int{"done": 3, "needs_a_person needs_a_person": 2})
+}
+
 // The row that is tried while sending is paused is not always the same: one
 // that is at fault itself would hold up all others.
 func TestProbesTakeTurns(t *testing.T) {
