@@ -320,15 +320,18 @@ func (c *cycle) due(ctx context.Context, claim conversions.Claim) ([]conversions
 	}
 }
 
-// sends reports whether a row's operation is sent at all: a test account leaves
-// alone what Google really holds, and what went through an API that is not
-// configured any more waits.
+// sends reports whether a row's operation is sent at all: a test account only
+// checks what was decided for a check, and leaves alone what Google holds or may
+// hold; what went through an API that is not configured any more waits.
 func (c *cycle) sends(r conversions.Row) bool {
 	op := r.Next()
 	if op == conversions.OpNone || c.a.Destinations[r.Target().API] == nil {
 		return false
 	}
-	return op == conversions.OpUpload || c.a.Rules.Mode == conversions.ModeLive
+	if c.a.Rules.Mode == conversions.ModeLive {
+		return true
+	}
+	return op == conversions.OpUpload && r.Want.Test && r.Known.Status == conversions.KnownNothing
 }
 
 // divide tells rows to send from those whose time ran out.

@@ -52,6 +52,51 @@ func TestProbeOfAnAccountPausedByAStatus(t *testing.T) {
 	diff(t, "states in the end", r.tally(), map[string]int{"done": 20})
 }
 
+// A test account leaves alone what may be there: a row whose fate is open is
+// not checked in circles.
+func TestTestModeLeavesAloneWhatMayBeThere(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		fails func(conversions.Item) conversions.Answer
+		later func(conversions.Item) conversions.Answer // once it is live again
+		want  map[string]int
+	}{
+		{"some failed", refusedLeads(lead(0)), refusedLeads(lead(0)), map[string]int{"done": 3, "refused refused_by_google": 1}},
+		{"to be tried again", func(conversions.Item) conversions.Answer {
+			return conversions.Answer{Verdict: conversions.Later, Wait: time.Minute}
+		}, nil, map[string]int{"done": 4}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			m := r.manages()
+			m.fails = tt.fails
+			r.books(4)
+			r.runOn(r.through(m))
+			r.rules.Mode = conversions.ModeTest
+			m.spoils = func(conversions.Item) bool {
+				if len(m.made) > 20 {
+					panic("checked in circles")
+				}
+				return false
+			}
+			for range 2 {
+				r.clock.advance(time.Hour)
+				r.runOn(r.through(m))
+			}
+			diff(t, "states in test mode", r.tally(), map[string]int{"queued": 4})
+			diff(t, "requests", m.sizes(), []int{4})
+			r.rules.Mode, m.fails = conversions.ModeLive, tt.later
+			for range 3 {
+				r.runOn(r.through(m))
+				r.clock.advance(time.Hour)
+			}
+			diff(t, "states when live", r.tally(), tt.want)
+		})
+	}
+}
+
 // Where every answer is lost, what is sent anew backs off as well.
 func TestServiceBacksOffWhileAnswersAreLost(t *testing.T) {
 	t.Parallel()
