@@ -290,6 +290,7 @@ func (c *cycle) otherActions(action string) []string {
 // between reading a row and closing it would be closed with it.
 func (c *cycle) due(ctx context.Context, claim conversions.Claim) ([]conversions.Row, error) {
 	claim.Now = c.start
+	limit := claim.Limit
 	c.a.fold.Lock()
 	defer c.a.fold.Unlock()
 	for {
@@ -314,8 +315,12 @@ func (c *cycle) due(ctx context.Context, claim conversions.Claim) ([]conversions
 			}
 			c.report.Closed += len(closed)
 		}
-		if len(late) == 0 && (len(ready) > 0 || len(closed) == 0) {
-			return ready, nil
+		switch {
+		case len(late) > 0, len(ready) == 0 && len(closed) > 0:
+		case len(ready) == 0 && len(rows) == claim.Limit:
+			claim.Limit *= 2 // none of these is sent for now; others may stand behind them
+		default:
+			return ready[:min(len(ready), limit)], nil
 		}
 	}
 }

@@ -219,3 +219,23 @@ func TestProbesTakeTurns(t *testing.T) {
 		})
 	}
 }
+
+// Rows that are not sent, because their connection is missing, keep nobody from
+// the others.
+func TestRowsThatCannotBeSentHoldUpNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	google := r.script(done)
+	r.books(conversions.MaxItems)
+	r.run(google)
+	var changed []conversions.Event
+	for i := range conversions.MaxItems {
+		changed = append(changed, r.event(lead(i), conversions.OutcomeBooked, worth(77_700)))
+	}
+	r.append(changed...)
+	r.clock.advance(2 * time.Hour)
+	m := r.manages()
+	r.happens("new", conversions.OutcomeBooked, r.ago(8*time.Hour), click(clickID(5000)), worth(1234))
+	r.runOn(r.through(m))
+	diff(t, "requests", m.sizes(), []int{1})
+}
