@@ -160,13 +160,23 @@ func silence(b conversions.Batch, reply conversions.Reply, now time.Time) conver
 // be learnt, is asked for again.
 func nextPoll(b conversions.Batch, reply conversions.Reply, now time.Time) time.Time {
 	if reply.Call == nil {
-		return later(conversions.NextPoll(b.AnsweredAt, b.Polls+1), now.Add(time.Minute))
+		return later(nextQuestion(b.AnsweredAt, now), now.Add(time.Minute))
 	}
-	wait := reply.Call.Wait
-	if wait == 0 {
+	wait := max(reply.Call.Wait, time.Minute)
+	if reply.Call.Wait == 0 {
 		wait = conversions.Backoff(b.Polls+1, string(b.ID))
 	}
 	return now.Add(wait)
+}
+
+// nextQuestion is the first time after now at which a request that was taken at
+// taken is asked for, however often it was asked for in vain.
+func nextQuestion(taken, now time.Time) time.Time {
+	at := conversions.NextPoll(taken, 0)
+	for polls := 1; !at.After(now) && at.Before(taken.Add(conversions.GiveUpPolling)); polls++ {
+		at = conversions.NextPoll(taken, polls)
+	}
+	return at
 }
 
 func later(a, b time.Time) time.Time {

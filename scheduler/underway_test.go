@@ -239,3 +239,43 @@ func TestRowsThatCannotBeSentHoldUpNobody(t *testing.T) {
 	r.runOn(r.through(m))
 	diff(t, "requests", m.sizes(), []int{1})
 }
+
+// How often a status could not be learnt does not put off when a row under
+// processing is asked for next.
+func TestStatusesThatFailPutNothingOff(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m := r.manages()
+	m.patience = 50 * time.Minute
+	r.books(1)
+	r.runOn(r.through(m))
+	r.clock.advance(30 * time.Minute)
+	busy := &unlearnt{manager: m, answer: conversions.Answer{Verdict: conversions.Later, Wait: time.Second, Code: "ErrorReason.RESOURCE_EXHAUSTED"}}
+	for range 600 { // ten minutes of looking every second
+		r.runOn(r.through(busy))
+		r.clock.advance(time.Second)
+	}
+	if busy.asked > 12 {
+		t.Errorf("asked %d times within ten minutes, want once a minute at most", busy.asked)
+	}
+	for range 2 {
+		r.runOn(r.through(m))
+		r.clock.advance(30 * time.Minute)
+	}
+	r.runOn(r.through(m))
+	diff(t, "states an hour later", r.tally(), map[string]int{"done": 1})
+}
+
+// unlearnt is a manager that cannot tell a status.
+type unlearnt struct {
+	*manager
+
+	answer conversions.Answer
+	asked  int
+}
+
+// Status implements scheduler.Poller.
+func (u *unlearnt) Status(_ context.Context, b conversions.Batch) conversions.Reply {
+	u.asked++
+	return failed(b, u.answer)
+}
