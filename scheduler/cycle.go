@@ -76,14 +76,15 @@ type cycle struct {
 	start  time.Time
 	report Report
 	paused []conversions.Paused
-	stop   bool // a call failed: the rest waits for the next run
-	lost   bool // the answer to rows was lost that are to be sent anew
-	splits int  // requests made because another had to be split or sent again
+	stop   bool                     // a call failed: the rest waits for the next run
+	lost   bool                     // the answer to rows was lost that are to be sent anew
+	left   map[conversions.API]bool // other APIs that failed: what goes there waits too
+	splits int                      // requests made because another had to be split or sent again
 }
 
 func (s *Scheduler) newCycle(a *account, byHand bool) *cycle {
 	start := s.cfg.Now()
-	return &cycle{s: s, a: a, byHand: byHand, start: start, report: Report{
+	return &cycle{s: s, a: a, byHand: byHand, start: start, left: map[conversions.API]bool{}, report: Report{
 		Account: a.id, Run: s.cfg.NewID(), Mode: a.Rules.Mode, Started: start,
 	}}
 }
@@ -161,7 +162,7 @@ func (c *cycle) sendDue(ctx context.Context) error {
 			return err
 		}
 		if c.pauseOf("") != nil {
-			rows = leastTried(rows)
+			rows = c.leastTried(rows)
 		}
 		if len(rows) == 0 {
 			return nil
@@ -270,7 +271,7 @@ func (c *cycle) probeActions(ctx context.Context) error {
 		if len(rows) == 0 {
 			continue
 		}
-		if err := c.sendRows(ctx, leastTried(rows)); err != nil {
+		if err := c.sendRows(ctx, c.leastTried(rows)); err != nil {
 			return err
 		}
 	}
@@ -330,7 +331,7 @@ func (c *cycle) due(ctx context.Context, claim conversions.Claim) ([]conversions
 // hold; what went through an API that is not configured any more waits.
 func (c *cycle) sends(r conversions.Row) bool {
 	op := r.Next()
-	if op == conversions.OpNone || c.a.Destinations[r.Target().API] == nil {
+	if api := r.Target().API; op == conversions.OpNone || c.a.Destinations[api] == nil || c.awayFrom(api) {
 		return false
 	}
 	if c.a.Rules.Mode == conversions.ModeLive {

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,8 +14,8 @@ import (
 func (c *cycle) pauses(ctx context.Context, b conversions.Batch, reply conversions.Reply, now time.Time) error {
 	ctx = context.WithoutCancel(ctx)
 	if reply.Call != nil && !atFault(*reply.Call) {
-		c.stop, c.report.Failed = true, reply.Call
-		return c.pauseFor(ctx, "", *reply.Call, now)
+		c.report.Failed = reply.Call
+		return c.accountFault(ctx, b, *reply.Call, now)
 	}
 	fine := map[string]progress{}
 	for i, item := range b.Items {
@@ -23,15 +24,40 @@ func (c *cycle) pauses(ctx context.Context, b conversions.Batch, reply conversio
 			fine[item.Action] = max(fine[item.Action], progressOf(answer))
 			continue
 		}
-		action := item.Action
-		if answer.Scope != conversions.ScopeAction {
-			action, c.stop = "", true
+		pause := c.accountFault
+		if answer.Scope == conversions.ScopeAction {
+			pause = func(ctx context.Context, _ conversions.Batch, a conversions.Answer, now time.Time) error {
+				return c.pauseFor(ctx, item.Action, a, now)
+			}
 		}
-		if err := c.pauseFor(ctx, action, answer, now); err != nil {
+		if err := pause(ctx, b, answer, now); err != nil {
 			return err
 		}
 	}
 	return c.resume(ctx, fine, now)
+}
+
+// accountFault ends the run, and pauses the account if the answer asks for it.
+// What the API answers that the account has left is no fault of the account:
+// only that API is left alone, for this run or until it may be tried again.
+func (c *cycle) accountFault(ctx context.Context, b conversions.Batch, answer conversions.Answer, now time.Time) error {
+	if b.Target.API == c.a.Rules.Target.API {
+		c.stop = true
+		return c.pauseFor(ctx, "", answer, now)
+	}
+	wait := answer.Wait
+	if answer.Verdict == conversions.Pause {
+		wait = max(wait, conversions.ProbeEvery)
+	}
+	c.left[b.Target.API] = true
+	c.a.away[b.Target.API] = now.Add(wait)
+	return nil
+}
+
+// awayFrom reports whether an API is left alone for now. A dry run, which is not
+// alone with the account, tries it.
+func (c *cycle) awayFrom(api conversions.API) bool {
+	return c.left[api] || (!c.report.DryRun && c.start.Before(c.a.away[api]))
 }
 
 // progress is how far an answer that is no pause shows an action to work.
@@ -137,12 +163,21 @@ func (c *cycle) postpone(ctx context.Context, p conversions.Paused, got progress
 }
 
 // leastTried is the first of the rows that were tried least, for a probe: a row
-// that is at fault itself must not be the only one that is ever tried.
-func leastTried(rows []conversions.Row) []conversions.Row {
+// that is at fault itself must not be the only one that is ever tried. One that
+// goes to the API of the account comes first: it is that one's pause.
+func (c *cycle) leastTried(rows []conversions.Row) []conversions.Row {
 	if len(rows) == 0 {
 		return nil
 	}
-	return []conversions.Row{slices.MinFunc(rows, func(a, b conversions.Row) int { return a.Tries - b.Tries })}
+	other := func(r conversions.Row) int {
+		if r.Target().API == c.a.Rules.Target.API {
+			return 0
+		}
+		return 1
+	}
+	return []conversions.Row{slices.MinFunc(rows, func(a, b conversions.Row) int {
+		return cmp.Or(other(a)-other(b), a.Tries-b.Tries)
+	})}
 }
 
 func (c *cycle) without(action string) []conversions.Paused {

@@ -190,8 +190,7 @@ func later(a, b time.Time) time.Time {
 // be learnt stops sending only if the credentials are at fault.
 func (c *cycle) heed(ctx context.Context, b conversions.Batch, told fates, call *conversions.Answer, now time.Time) error {
 	if call != nil && call.Verdict == conversions.Pause {
-		c.stop = true
-		if err := c.pauseFor(ctx, "", *call, now); err != nil {
+		if err := c.accountFault(ctx, b, *call, now); err != nil {
 			return err
 		}
 	}

@@ -24,8 +24,9 @@ func (c *cycle) resendAll(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err //nolint:wrapcheck // runAccount asks for this very error
 		}
-		if c.stop || c.s.cfg.Now().Before(sendAgainAt(b)) || c.a.Destinations[b.Target.API] == nil {
-			c.left(b)
+		api := b.Target.API
+		if c.stop || c.s.cfg.Now().Before(sendAgainAt(b)) || c.a.Destinations[api] == nil || c.awayFrom(api) {
+			c.open(b)
 			continue
 		}
 		if err := c.resend(ctx, b); err != nil {
@@ -33,13 +34,6 @@ func (c *cycle) resendAll(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// left notes a batch that stays unanswered for now.
-func (c *cycle) left(b conversions.Batch) {
-	stop := c.stop
-	c.unanswered(b)
-	c.stop = stop
 }
 
 func (c *cycle) resend(ctx context.Context, b conversions.Batch) error {

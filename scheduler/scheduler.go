@@ -153,6 +153,8 @@ type account struct {
 	fold   sync.Mutex // one fold at a time in this process
 	run    sync.Mutex // one run at a time in this process; guards failures
 
+	away map[conversions.API]time.Time // until when an API that the account has left is not tried; guarded by run
+
 	failures int                       // calls in a row that failed and may simply be tried again
 	again    atomic.Pointer[time.Time] // when to try again after such a call; nil for not
 }
@@ -172,7 +174,7 @@ func New(cfg Config) *Scheduler {
 	for _, a := range cfg.Accounts {
 		acc := &account{
 			Account: a, id: a.Rules.Account,
-			wake: make(chan struct{}, 1), retry: make(chan struct{}, 1),
+			wake: make(chan struct{}, 1), retry: make(chan struct{}, 1), away: map[conversions.API]time.Time{},
 			keeper: &keeper{store: cfg.Store, account: a.Rules.Account, holder: cfg.Holder, now: cfg.Now},
 		}
 		s.accounts[acc.id] = acc

@@ -252,10 +252,18 @@ func (c *cycle) judge(b conversions.Batch, rows []conversions.Row, reply convers
 
 func submitted(a conversions.Answer) bool { return a.Verdict == conversions.Submitted }
 
-// unanswered leaves the batch as it is; the rest of the run waits too, since
+// unanswered leaves the batch as it is; the rest for its API waits too, since
 // the other end cannot be reached.
 func (c *cycle) unanswered(b conversions.Batch) {
-	c.stop = true
+	if b.Target.API == c.a.Rules.Target.API {
+		c.stop = true
+	}
+	c.left[b.Target.API] = true
+	c.open(b)
+}
+
+// open notes a batch that stays unanswered for now.
+func (c *cycle) open(b conversions.Batch) {
 	c.report.Unanswered++
 	if at := sendAgainAt(b); c.report.SendAgain.IsZero() || at.Before(c.report.SendAgain) {
 		c.report.SendAgain = at

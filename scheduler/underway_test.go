@@ -279,3 +279,73 @@ func (u *unlearnt) Status(_ context.Context, b conversions.Batch) conversions.Re
 	u.asked++
 	return failed(b, u.answer)
 }
+
+// What the API answers that an account has left, about itself or about its
+// credentials, holds up nothing at the account's own.
+func TestFaultOfTheOtherAPI(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		answer conversions.Answer
+		calls  int // within three hours, a run each half
+	}{
+		{"credentials do not fit", conversions.Answer{Verdict: conversions.Pause, Scope: conversions.ScopeAccount, Code: "AuthorizationError.X"}, 3},
+		{"cannot be reached", conversions.Answer{Verdict: conversions.Retry, Code: "UNAVAILABLE"}, 6},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.books(2)
+			broken := false
+			google := r.script(func(n int, b conversions.Batch) conversions.Reply {
+				if broken {
+					return failed(b, tt.answer)
+				}
+				return done(n, b)
+			})
+			r.run(google)
+			broken = true
+			m := r.manages()
+			cfg := r.config(google)
+			cfg.Accounts[0].Destinations[conversions.APIDataManager] = m
+			s := newScheduler(cfg)
+			r.happens("call-0000", conversions.OutcomeBooked, worth(70_000))
+			r.clock.advance(2 * time.Hour)
+			for i := range 6 {
+				r.happens(conversions.LeadID("new"+string(rune('0'+i))), conversions.OutcomeBooked, r.ago(8*time.Hour), click(clickID(500+i)), worth(1234))
+				if report := r.runOn(s); len(report.Paused) != 0 {
+					t.Errorf("paused %+v, want nothing", report.Paused)
+				}
+				r.clock.advance(30 * time.Minute)
+			}
+			diff(t, "requests", m.sizes(), []int{1, 1, 1, 1, 1, 1})
+			if n := len(google.made()) - 1; n != tt.calls {
+				t.Errorf("%d calls of the other API, want %d", n, tt.calls)
+			}
+			broken = false
+			r.clock.advance(time.Hour)
+			r.runOn(s)
+			r.clock.advance(time.Hour)
+			r.runOn(s)
+			diff(t, "states", r.tally(), map[string]int{"done": 8})
+		})
+	}
+}
+
+// A request whose answer was lost before the account moved, and that fails
+// again, holds up nothing at the account's own API.
+func TestResendToTheOtherAPIThatFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.books(1)
+	google := r.script(func(_ int, b conversions.Batch) conversions.Reply { return lost(b) })
+	r.run(google)
+	m := r.manages()
+	cfg := r.config(google)
+	cfg.Accounts[0].Destinations[conversions.APIDataManager] = m
+	r.happens("new", conversions.OutcomeBooked, r.ago(8*time.Hour), click(clickID(500)), worth(1234))
+	r.clock.advance(2 * time.Hour)
+	report := r.runOn(newScheduler(cfg))
+	diff(t, "unanswered", report.Unanswered, 1)
+	diff(t, "requests", m.sizes(), []int{1})
+}
