@@ -64,7 +64,7 @@ func requests(box *sandbox.Server) (made, accepted int) {
 
 // manyRows makes these tests use full requests of 2,000 rows also where hundreds
 // of requests must be made: go test ./scheduler -run TestIngest -full -v.
-var manyRows = flag.Bool("full", false, "tests of ingest requests use 2,000 rows throughout") //nolint:gochecknoglobals // a flag
+var manyRows = flag.Bool("full", false, "tests of ingest requests use 2,000 rows throughout")
 
 // A good row is never lost to a bad neighbour: requests that are refused whole
 // because of 1, 7 or 200 of 2,000 rows, whether Google names them all, one at a
