@@ -97,6 +97,27 @@ func TestTestModeLeavesAloneWhatMayBeThere(t *testing.T) {
 	}
 }
 
+// What changed while an account only tested is changed once it is live again.
+func TestWhatChangedInTestModeIsSentWhenLive(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m := r.manages()
+	r.books(1)
+	r.runOn(r.through(m))
+	r.clock.advance(time.Hour)
+	r.runOn(r.through(m))
+	r.rules.Mode = conversions.ModeTest
+	r.happens("call-0000", conversions.OutcomeBooked, worth(55_500))
+	r.runOn(r.through(m))
+	diff(t, "states in test mode", r.tally(), map[string]int{"cannot_change account_only_tests": 1})
+	r.rules.Mode = conversions.ModeLive
+	for range 2 {
+		r.clock.advance(2 * time.Hour)
+		r.runOn(r.through(m))
+	}
+	diff(t, "states when live", r.states(), map[string]string{"call-0000 booked": "done 555.00"})
+}
+
 // Where every answer is lost, what is sent anew backs off as well.
 func TestServiceBacksOffWhileAnswersAreLost(t *testing.T) {
 	t.Parallel()

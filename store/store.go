@@ -106,8 +106,8 @@ type Folding interface {
 	// them.
 	ContactClicks(ctx context.Context, q conversions.ContactQuery) ([]conversions.Event, error)
 	// Refold puts a notice in the inbox for every lead with a row that was
-	// never sent, if fingerprint is not the one stored for the account, and
-	// stores it. A row in a batch without an answer counts as sent, and so does
+	// never sent, or whose Reason is conversions.ReasonTestMode, if fingerprint
+	// is not the one stored for the account, and stores it. A row in a batch without an answer counts as sent, and so does
 	// one that the vendor is processing. It returns how many leads.
 	Refold(ctx context.Context, l conversions.Lease, fingerprint string) (int, error)
 }

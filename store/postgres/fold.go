@@ -169,12 +169,13 @@ const nextNotice = `INSERT INTO account AS a (account, fingerprint, refolded)
 	VALUES ($1, '', 2 * (SELECT coalesce(max(seq), 0) FROM event WHERE account = $1) + 1)
 	ON CONFLICT (account) DO UPDATE SET refolded = greatest(a.refolded + 2, excluded.refolded) RETURNING refolded`
 
-// refoldRows leaves a notice for every lead with a row that was never sent.
+// refoldRows leaves a notice for every lead with a row that was never sent, or
+// that was changed while the account only tested.
 // State submitted is that of every row that the vendor is processing, and of
 // no other.
 const refoldRows = `INSERT INTO inbox (account, notice, source, lead)
 	SELECT DISTINCT account, $2::bigint, source, lead FROM conversion
-	WHERE account = $1 AND known = '' AND state <> 'submitted' AND id NOT IN (` + inFlight + `)`
+	WHERE account = $1 AND (known = '' AND state <> 'submitted' OR reason = 'account_only_tests') AND id NOT IN (` + inFlight + `)`
 
 // Refold implements store.Folding. A row in a batch without an answer counts
 // as sent: the batch goes out again as it was.

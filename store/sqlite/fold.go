@@ -144,7 +144,7 @@ func (s *Store) Refold(ctx context.Context, l conversions.Lease, fingerprint str
 		}
 		leads, err = t.changed(ctx, `INSERT INTO inbox (account, notice, source, lead)
 			SELECT DISTINCT account, ?2, source, lead FROM conversion
-			WHERE account = ?1 AND known = '' AND state <> 'submitted' AND id NOT IN (`+inFlight+`?1)`, string(l.Account), number)
+			WHERE account = ?1 AND (known = '' AND state <> 'submitted' OR reason = 'account_only_tests') AND id NOT IN (`+inFlight+`?1)`, string(l.Account), number)
 		if err != nil {
 			return fmt.Errorf("leave notices: %w", err)
 		}

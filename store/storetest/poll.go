@@ -235,6 +235,24 @@ func submittedIsSent(w *world) {
 	w.same("whose", conversions.LeadID("never sent"), w.unfolded()[0].Lead)
 }
 
+// leftByTheTest has a conversion that Google holds changed while the account
+// only tests.
+func leftByTheTest(w *world) {
+	rows := append(w.booked("changed"), w.booked("as it was")...)
+	w.settle(w.begin(rows...), conversions.Answer{Verdict: conversions.Done})
+	row := w.row("changed")
+	want := row.Want
+	want.Test, want.Value = true, conversions.AmountOf(want.Value.Cents+1)
+	w.must(w.s.Decide(w.Context(), w.hold(), []conversions.Decision{{Source: row.Key.Source, Lead: row.Key.Lead, Entries: []conversions.Entry{{
+		Account: row.Key.Account, Row: row.ID, Kind: conversions.EntryDecided, At: w.now, Version: row.Version + 1, Want: &want,
+	}}}}))
+	w.same("reason", conversions.ReasonTestMode, w.row("changed").Reason)
+	n, err := w.s.Refold(w.Context(), w.lease, "rules")
+	w.must(err)
+	w.same("leads", 1, n)
+	w.same("whose", conversions.LeadID("changed"), w.unfolded()[0].Lead)
+}
+
 func historyOfPolls(w *world) {
 	b := w.begin(w.booked("L1")...)
 	w.submit(b, time.Minute)

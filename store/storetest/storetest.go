@@ -112,6 +112,7 @@ func cases() map[string]func(*world) {
 		"a retraction processed late is noticed":       polledRetracted,
 		"answers told later count as answers":          answersToldLater,
 		"what is being processed counts as sent":       submittedIsSent,
+		"what a test account left waits for new rules": leftByTheTest,
 		"a history tells of statuses":                  historyOfPolls,
 		"recording closes rows":                        records,
 		"pauses are kept and told once":                pauses,
