@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"time"
 
 	"closeloop/conversions"
 	"closeloop/scheduler"
@@ -18,6 +19,24 @@ type hooked struct {
 	scheduler.Store
 	decided func()                  // after a decision was stored
 	due     func([]conversions.Row) // after rows were read
+	begun   func()                  // after a manifest was stored
+	again   func()                  // after a batch was marked for resending
+}
+
+func (h *hooked) Begin(ctx context.Context, l conversions.Lease, b conversions.Batch) (conversions.Batch, error) {
+	stored, err := h.Store.Begin(ctx, l, b)
+	if err == nil && h.begun != nil {
+		h.begun()
+	}
+	return stored, err
+}
+
+func (h *hooked) Again(ctx context.Context, l conversions.Lease, id conversions.BatchID, now time.Time) (conversions.Batch, error) {
+	b, err := h.Store.Again(ctx, l, id, now)
+	if err == nil && h.again != nil {
+		h.again()
+	}
+	return b, err
 }
 
 func (h *hooked) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {

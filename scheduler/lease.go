@@ -125,3 +125,14 @@ func (k *keeper) forCall(ctx context.Context) (conversions.Lease, error) {
 	}
 	return k.current(), nil
 }
+
+// still makes sure, right before a call, that the lease lasts for all of it: the
+// process may have stood still since forCall (a stopped machine, a slow write),
+// and another may have sent newer values meanwhile. What forCall leaves over
+// CallTimeout is there for the steps between the two.
+func (k *keeper) still(ctx context.Context) error {
+	if k.current().Until.Sub(k.now()) >= conversions.CallTimeout {
+		return nil
+	}
+	return k.renew(ctx)
+}

@@ -53,6 +53,9 @@ func (c *cycle) resend(ctx context.Context, b conversions.Batch) error {
 	if err != nil {
 		return err
 	}
+	if err := c.a.keeper.still(ctx); err != nil {
+		return err
+	}
 	reply := conversions.Reply{}
 	if len(b.Items) > 0 {
 		reply = c.callInParts(ctx, b)

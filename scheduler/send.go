@@ -104,6 +104,9 @@ func (c *cycle) sendBatch(ctx context.Context, rows []conversions.Row) (rest, er
 		}
 		return rest{rows: others, together: true}, nil
 	}
+	if err := c.a.keeper.still(ctx); err != nil {
+		return rest{}, err // unanswered, for whoever has the lease
+	}
 	return c.settle(context.WithoutCancel(ctx), batch, rows, c.call(ctx, batch, false))
 }
 
