@@ -83,7 +83,8 @@ static: ## Prove that the Linux binary needs no library and carries no test supp
 	@deps=$$(GOOS=linux CGO_ENABLED=0 go list -deps ./cmd/closeloop); \
 	if grep -E '^(testing|pgregory\.net/rapid|closeloop/.*test)(/|$$)' <<<"$$deps"; then \
 	  echo 'error: bin/closeloop carries the test support above' >&2; exit 1; fi
-	@echo 'bin/closeloop: static, no test support'
+	@if grep -q CLOSELOOP_FAIL bin/closeloop; then echo 'error: bin/closeloop has fail points' >&2; exit 1; fi
+	@echo 'bin/closeloop: static, no test support, no fail points'
 
 ##@ Now and then
 
@@ -100,6 +101,13 @@ bench: | need-go ## Measure beside the bare engine and write docs/benchmarks.md
 .PHONY: bench-growth
 bench-growth: | need-go ## Measure the store at 10 thousand and 1 million conversions, write docs/growth.md
 	go run ./bench -only growth
+
+# Minutes of kill -9, stopped processes, cut networks, full disks, dying servers and leaping clocks; see the flags with
+# `go run ./torture -h`. A report names its seed: make torture TORTURE='-seed N' begins with the same chances.
+TORTURE ?= -stores sqlite,postgres -kills 300 -minutes 8
+.PHONY: torture
+torture: | need-go ## Kill replicas in every way and check that nothing is lost or doubled
+	go run ./torture $(TORTURE)
 
 .PHONY: docker
 docker: ## Build the container image IMAGE

@@ -39,6 +39,10 @@ func realMain(now func() time.Time) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	a := &app{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: now}
+	var err error
+	if a.now, err = a.clock(); err != nil {
+		return a.exit(err)
+	}
 	root := newRoot(a)
 	root.SetArgs(os.Args[1:])
 	return a.exit(root.ExecuteContext(ctx))

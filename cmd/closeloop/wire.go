@@ -169,7 +169,7 @@ func (a *app) newEngine(cfg *config.Config, s store.Store, logger *slog.Logger) 
 		}
 		e.clients = append(e.clients, clients)
 		accounts = append(accounts, scheduler.Account{
-			Rules: acc.Rules(), Zone: acc.Zone, Schedule: schedule, Destinations: clients.destinations(),
+			Rules: acc.Rules(), Zone: acc.Zone, Schedule: schedule, Destinations: a.frailDestinations(clients.destinations()),
 		})
 	}
 	e.Scheduler = scheduler.New(scheduler.Config{
@@ -232,7 +232,7 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, f func(*engine
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	e, err := a.newEngine(cfg, s, logger)
+	e, err := a.newEngine(cfg, a.frailStore(s), logger)
 	if err != nil {
 		return err
 	}
