@@ -31,7 +31,7 @@ build: | need-go ## Build the static binary bin/closeloop
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/closeloop ./cmd/closeloop
 
 .PHONY: test
-test: | need-go ## Run every test; Go is all it needs
+test: | need-go ## Run every test; needs the programs of a PostgreSQL server
 	go test ./...
 
 .PHONY: lint

@@ -95,6 +95,8 @@ type loop struct {
 	moved        time.Duration
 }
 
+// newLoop makes a loop that keeps its data in a file, or when the test is run
+// by TestOnPostgres, in a database of the test server.
 func newLoop(t *testing.T, extra string) *loop {
 	t.Helper()
 	l := &loop{dir: t.TempDir()}
@@ -129,6 +131,9 @@ accounts:
 `, extra, e2eSecret, token, grpc)
 	if err := os.WriteFile(l.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if strings.HasPrefix(t.Name(), onPostgres) {
+		l.edit(t, "sqlite:closeloop.db", server.Database(t))
 	}
 	return l
 }

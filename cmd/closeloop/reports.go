@@ -95,11 +95,9 @@ func (a *app) query(f *reportFlags, given []string) (q audit.Query, database con
 	q.Now, q.All, q.Damage = a.now(), f.all, damage
 	zone := time.UTC
 	if a.database != "" {
-		named, wrong := config.ParseDatabase(a.database)
-		if wrong != nil {
-			return q, database, &hinted{err: errors.New("--database " + wrong.What), hint: wrong.Hint, code: exitUsage}
+		if database, err = parsedDatabase("--database", a.database); err != nil {
+			return q, database, err
 		}
-		database = named
 	} else {
 		cfg, err := a.loadConfig()
 		if err != nil {

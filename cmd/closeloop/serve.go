@@ -27,8 +27,12 @@ func serveCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Take webhooks and upload on schedule, until stopped",
-		Long: "Serve answers POST /webhooks/{source} and runs every account on its schedule.\n" +
-			"On SIGTERM or Ctrl-C it finishes requests and the batch in flight, then ends.",
+		Long: "Serve answers POST /webhooks/{source} and runs every account on its schedule. Any number of\n" +
+			"servers may share one PostgreSQL database and one configuration: each takes deliveries, and one\n" +
+			"of them makes each run. GET /healthz says that the process is alive, GET /readyz whether\n" +
+			"deliveries should be sent here: 503 while the database is away or the server is stopping.\n" +
+			"On SIGTERM or Ctrl-C /readyz turns 503, `listen.drain` passes, requests and the batch in flight\n" +
+			"are finished, then it ends.",
 		Example: "  closeloop serve --config /etc/closeloop.yaml",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,10 +46,11 @@ func serveCommand(a *app) *cobra.Command {
 	}
 }
 
-// serve is the service. ready is told the address once it listens.
-func (a *app) serve(ctx context.Context, cfg *config.Config, ready func(net.Addr)) error {
+// serve is the service. listening is told the address once it listens.
+func (a *app) serve(ctx context.Context, cfg *config.Config, listening func(net.Addr)) error {
 	return a.openEngine(ctx, cfg, func(e *engine) error {
-		server, err := a.newServer(cfg, e)
+		ready := &readiness{store: e.store}
+		server, err := a.newServer(cfg, e, ready)
 		if err != nil {
 			return err
 		}
@@ -55,8 +60,8 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, ready func(net.Addr
 		}
 		e.logger.InfoContext(ctx, "listening", slog.String("address", listener.Addr().String()),
 			slog.Bool("tls", cfg.Listen.TLS.Enabled()), slog.String("version", version), slog.Any("test_mode", onlyTesting(cfg)))
-		ready(listener.Addr())
-		return a.work(ctx, cfg, e, server, listener)
+		listening(listener.Addr())
+		return a.work(ctx, cfg, e, service{server, listener, ready})
 	})
 }
 
@@ -71,7 +76,14 @@ func onlyTesting(cfg *config.Config) []string {
 	return names
 }
 
-func (a *app) newServer(cfg *config.Config, e *engine) (*http.Server, error) {
+// service is what answers requests.
+type service struct {
+	server   *http.Server
+	listener net.Listener
+	ready    *readiness
+}
+
+func (a *app) newServer(cfg *config.Config, e *engine, ready *readiness) (*http.Server, error) {
 	all, err := endpoints(cfg)
 	if err != nil {
 		return nil, err
@@ -85,6 +97,7 @@ func (a *app) newServer(cfg *config.Config, e *engine) (*http.Server, error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ok\n"))
 	})
+	mux.Handle("GET /readyz", ready)
 	return webhook.Server(mux, e.logger), nil
 }
 
@@ -117,14 +130,13 @@ func listenHint(err error) string {
 	}
 }
 
-// work runs the parts of the service until ctx is done, then waits for each.
-func (a *app) work(ctx context.Context, cfg *config.Config, e *engine, server *http.Server, l net.Listener) error {
+// work runs the parts of the service until ctx is done, then waits for each: no
+// run starts any more, and the batch in flight is settled while requests end.
+func (a *app) work(ctx context.Context, cfg *config.Config, e *engine, s service) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.Run(ctx) })
-	g.Go(func() error {
-		return answer(server, l, cfg.Listen.TLS)
-	})
-	g.Go(func() error { return drain(ctx, server, e.logger) })
+	g.Go(func() error { return answer(s.server, s.listener, cfg.Listen.TLS) })
+	g.Go(func() error { return drain(ctx, s, cfg.Listen.Drain, e.logger) })
 	g.Go(func() error { a.housekeeping(ctx, cfg, e); return nil })
 	err := g.Wait()
 	e.logger.InfoContext(context.WithoutCancel(ctx), "stopped")
@@ -145,14 +157,19 @@ func answer(server *http.Server, l net.Listener, tls config.TLS) error {
 	return fmt.Errorf("serve: %w", err)
 }
 
-// drain stops taking connections when ctx is done and waits for requests
-// under way.
-func drain(ctx context.Context, server *http.Server, logger *slog.Logger) error {
+// drain turns /readyz when ctx is done, lets load balancers notice, stops
+// taking connections and waits for requests under way.
+func drain(ctx context.Context, s service, notice time.Duration, logger *slog.Logger) error {
 	<-ctx.Done()
-	logger.InfoContext(context.WithoutCancel(ctx), "stopping", slog.Duration("at_most", drainTime))
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	s.ready.draining.Store(true)
+	steady := context.WithoutCancel(ctx)
+	logger.InfoContext(steady, "stopping", slog.Duration("drain", notice), slog.Duration("then_at_most", drainTime))
+	if notice > 0 {
+		<-time.After(notice) // a second signal ends the program at once
+	}
+	bounded, cancel := context.WithTimeout(steady, drainTime)
 	defer cancel()
-	if err := server.Shutdown(bounded); err != nil {
+	if err := s.server.Shutdown(bounded); err != nil {
 		return fmt.Errorf("finish requests: %w", err)
 	}
 	return nil

@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +17,6 @@ import (
 	"closeloop/gclid"
 	"closeloop/scheduler"
 	"closeloop/store"
-	"closeloop/store/sqlite"
 	"closeloop/webhook"
 	"closeloop/webhook/varda"
 )
@@ -55,59 +52,9 @@ func (a *app) configFile() string {
 	return defaultConfig
 }
 
-// openStore opens the database, naming the way out of the mistakes people make.
-// contacts keeps the clicks of contacts; a report needs none.
-func openStore(ctx context.Context, database config.Database, contacts bool) (*sqlite.Store, error) {
-	if database.SQLite == "" {
-		return nil, &hinted{
-			err: errors.New("this version does not keep its data in PostgreSQL yet"), code: exitConfig,
-			hint: "name a file in the `database` setting, as in sqlite:" + config.DefaultDatabase,
-		}
-	}
-	path := database.SQLite
-	s, err := sqlite.Open(ctx, path, sqlite.Options{Contacts: contacts})
-	switch {
-	case errors.Is(err, store.ErrSchemaNewer):
-		return nil, &hinted{err: err, hint: "a newer closeloop wrote it: use that version, or restore a backup", code: exitFailed}
-	case err != nil:
-		return nil, &hinted{err: err, hint: databaseHint(path), code: exitFailed}
-	}
-	return s, nil
-}
-
 // matchesContacts reports whether any account takes clicks of contacts.
 func matchesContacts(cfg *config.Config) bool {
 	return slices.ContainsFunc(cfg.Accounts, func(a config.Account) bool { return a.MatchContact })
-}
-
-// databaseHint looks at what is in the way of a database.
-func databaseHint(path string) string {
-	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
-		return "the folder " + filepath.Dir(path) + " does not exist: make it, or change the `database` setting"
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err == nil && info.IsDir():
-		return "this is a folder: name a file in it in the `database` setting"
-	case err == nil && info.Size() > 0 && !startsAsSQLite(path):
-		return "the file is there and is no SQLite database: name another one in the `database` setting"
-	default:
-		return "check that this user may read and write the file and its folder, and that the disk is not full"
-	}
-}
-
-// startsAsSQLite reports whether a file begins as every SQLite database does
-// (SQLite file format, 1.3 the database header).
-func startsAsSQLite(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		return true // what it is cannot be told
-	}
-	defer func() { _ = f.Close() }()
-	const magic = "SQLite format 3\x00"
-	start := make([]byte, len(magic))
-	n, _ := f.ReadAt(start, 0)
-	return string(start[:n]) == magic
 }
 
 // endpoints makes the webhook sources.

@@ -58,6 +58,20 @@ func eventWhole(w *world) {
 	}
 }
 
+func ready(w *world) {
+	w.must(w.s.Ready(w.Context()))
+	other := w.open()
+	w.must(other.Close())
+	if err := other.Ready(w.Context()); err == nil {
+		w.Error("a closed store says that it is ready")
+	}
+	ended, cancel := context.WithCancel(w.Context())
+	cancel()
+	if err := w.s.Ready(ended); err == nil {
+		w.Error("the store says that it is ready although nobody waits any more")
+	}
+}
+
 func durable(w *world) {
 	w.booked("L1", "L2")
 	w.settle(w.begin(w.row("L1")), conversions.Answer{Verdict: conversions.Done})

@@ -50,6 +50,7 @@ func cases() map[string]func(*world) {
 	return map[string]func(*world){
 		"an event comes back whole":                    eventWhole,
 		"what was answered survives a reopen":          durable,
+		"an open store is ready, a closed one is not":  ready,
 		"same source and body is a duplicate":          duplicates,
 		"a thousand at once are each stored once":      thousandAtOnce,
 		"a delivery given up is not stored":            givenUp,

@@ -25,6 +25,10 @@ const (
 	maxWithdrawWait = 30 * day
 )
 
+// maxDrain is longer than load balancers take to notice, and short enough for
+// who waits for the process to end.
+const maxDrain = time.Minute
+
 // maxReplicas is far more than Google's quotas have room for.
 const maxReplicas = 1000
 
@@ -118,6 +122,7 @@ func (c *checker) config(cfg *Config) {
 }
 
 func (c *checker) listen(l Listen) {
+	c.between("listen.drain", l.Drain, 0, maxDrain)
 	if l.TLS.Enabled() {
 		const hint = "give both cert and key, or neither to serve plain HTTP behind a proxy"
 		c.given("listen.tls.cert", l.TLS.Cert != "", hint)

@@ -61,6 +61,7 @@ func TestConfigBuiltInCode(t *testing.T) {
 		"database":                            func(c *config.Config) { c.Database.SQLite = "" },
 		"listen.address":                      func(c *config.Config) { c.Listen.Address = "" },
 		"listen.tls.key":                      func(c *config.Config) { c.Listen.TLS.Cert = "a" },
+		"listen.drain":                        func(c *config.Config) { c.Listen.Drain = 2 * time.Minute },
 		"schedule_spread":                     func(c *config.Config) { c.SpreadWindow = -1 },
 		"retention.quarantine":                func(c *config.Config) { c.Retention.Quarantine = 0 },
 		"accounts":                            func(c *config.Config) { c.Accounts, c.Sources = nil, nil },

@@ -45,6 +45,10 @@ type Database struct {
 type Listen struct {
 	// Address is host:port. Port 0 takes any free port.
 	Address string
+	// Drain is how long, once told to stop, the server still takes deliveries
+	// while /readyz says 503, so that a load balancer sends them elsewhere; 0
+	// (the default) to 1m.
+	Drain time.Duration
 	// TLS is empty to serve plain HTTP, for a proxy in front.
 	TLS TLS
 }

@@ -36,7 +36,7 @@ func keysOf(section string) []string {
 	case sectionTop:
 		return []string{"database", "listen", "schedule_spread", "replicas", "retention", "sources", "accounts"}
 	case sectionListen:
-		return []string{"address", "tls"}
+		return []string{"address", "drain", "tls"}
 	case sectionTLS:
 		return []string{"cert", "key"}
 	case sectionRetention:

@@ -43,6 +43,7 @@ func (r *reader) database(o object, into *Database) {
 
 func (r *reader) listen(o object, into *Listen) {
 	word(o, "address", &into.Address)
+	set(o, "drain", &into.Drain, parseDuration)
 	files, ok := o.child("tls", sectionTLS)
 	if !ok {
 		return

@@ -246,6 +246,20 @@ func TestPasswordInTheFileIsASecretOfTheFile(t *testing.T) {
 	}
 }
 
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	check(t, []value{
+		{text: "0s", want: time.Duration(0)},
+		{text: "5s", want: 5 * time.Second},
+		{text: "1m", want: time.Minute},
+		{text: "61s", wrong: "out of bounds"},
+		{text: "5", wrong: "not a length of time"},
+	}, func(t *testing.T, text string) string {
+		t.Helper()
+		return minimal(t, "sources:", "listen: {drain: "+text+"}\nsources:")
+	}, func(cfg *config.Config) any { return cfg.Listen.Drain })
+}
+
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	check(t, []value{
