@@ -109,6 +109,10 @@ TORTURE ?= -stores sqlite,postgres -kills 300 -minutes 8
 torture: | need-go ## Kill replicas in every way and check that nothing is lost or doubled
 	go run ./torture $(TORTURE)
 
+.PHONY: replicas
+replicas: | need-go ## Show two servers sharing 200 accounts, one killed in mid-batch
+	go test ./cmd/closeloop -run '^TestReplicas$$' -count=1 -v -replicas.accounts=200
+
 .PHONY: docker
 docker: ## Build the container image IMAGE
 	@$(call need,docker,install a container engine with BuildKit)

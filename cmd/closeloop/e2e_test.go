@@ -95,15 +95,22 @@ type loop struct {
 	moved        time.Duration
 }
 
+// startSandbox starts a sandbox and returns the URL of its token endpoint and
+// its address for gRPC.
+func (l *loop) startSandbox(t *testing.T) (token, grpc string) {
+	t.Helper()
+	l.google, grpc = start(t, l.dir, `endpoint: (\S+)`, "sandbox", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
+	token = regexp.MustCompile(`token_url: ([^ ,]+)`).FindStringSubmatch(waitFor(t, l.google, "token_url"))[1]
+	l.sandbox = strings.TrimSuffix(token, "/token")
+	return token, grpc
+}
+
 // newLoop makes a loop that keeps its data in a file, or when the test is run
 // by TestOnPostgres, in a database of the test server.
 func newLoop(t *testing.T, extra string) *loop {
 	t.Helper()
 	l := &loop{dir: t.TempDir()}
-	p, grpc := start(t, l.dir, `endpoint: (\S+)`, "sandbox", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
-	token := regexp.MustCompile(`token_url: ([^ ,]+)`).FindStringSubmatch(waitFor(t, p, "token_url"))[1]
-	l.google = p
-	l.sandbox = strings.TrimSuffix(token, "/token")
+	token, grpc := l.startSandbox(t)
 	l.config = filepath.Join(l.dir, "closeloop.yaml")
 	text := fmt.Sprintf(`
 database: sqlite:closeloop.db
@@ -200,7 +207,11 @@ func post(t *testing.T, client *http.Client, url string, body []byte) (int, stri
 }
 
 func deliver(client *http.Client, url string, body []byte) (int, string, error) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url+"/webhooks/varda", bytes.NewReader(body))
+	return deliverTo(client, url+"/webhooks/varda", body)
+}
+
+func deliverTo(client *http.Client, url string, body []byte) (int, string, error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
