@@ -127,3 +127,11 @@ func TestDrainTellsBalancersFirst(t *testing.T) {
 		t.Errorf("ended after %s with %v, want success after the 3s of listen.drain", time.Since(told), err)
 	}
 }
+
+func TestBackupOfPostgresIsItsOwn(t *testing.T) {
+	t.Parallel()
+	l := newLoop(t, "")
+	l.does(t, exitFailed, "db backup --to x --database postgres://u:hunter2@127.0.0.1:1/c", `^error: a PostgreSQL database is backed up by`, `hint: pg_dump `)
+	l.does(t, exitUsage, "db backup", `^error: --to is missing`)
+	l.does(t, exitFailed, "db backup --to nowhere/x --database sqlite:none.db", `^error: back up database none\.db`, `hint: the database and the folder`)
+}

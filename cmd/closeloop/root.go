@@ -35,7 +35,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.logLevel, "log-level", "info", "least level of log lines: debug, info, warn or error")
 	root.AddCommand(
 		serveCommand(a), runCommand(a), resolveCommand(a), replayCommand(a), accountCommand(a),
-		migrateCommand(a),
+		migrateCommand(a), dbCommand(a),
 		demoCommand(a), sandboxCommand(a), configCommand(a), versionCommand(a), exitCodesTopic(),
 	)
 	addReports(root, a)
