@@ -31,6 +31,7 @@ type Store interface {
 	Folding
 	Sending
 	Reports
+	Copying
 	// Ready returns nil when the database can be reached and its schema is one
 	// that this program works with; else *SchemaOlderError, *SchemaNewerError or
 	// what keeps it from the database. It changes nothing and does not wait for

@@ -38,6 +38,8 @@ func cannotOpen(database config.Database, err error) error {
 		return &hinted{err: err, hint: "a newer closeloop wrote it: use that version, or restore a backup", code: exitFailed}
 	case errors.Is(err, store.ErrSchemaOlder):
 		return &hinted{err: err, hint: "closeloop migrate changes it; what reads and writes it now goes on meanwhile", code: exitFailed}
+	case errors.Is(err, store.ErrUnfinished):
+		return &hinted{err: err, hint: emptyHint(database), code: exitFailed}
 	case database.SQLite != "":
 		return &hinted{err: err, hint: databaseHint(database.SQLite), code: exitFailed}
 	}

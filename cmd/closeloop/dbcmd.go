@@ -19,7 +19,7 @@ func dbCommand(a *app) *cobra.Command {
 		Example: "  closeloop db backup --to backups/monday.db", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(backupCommand(a))
+	cmd.AddCommand(backupCommand(a), copyCommand(a))
 	return cmd
 }
 

@@ -53,7 +53,8 @@ var _ store.Store = (*Store)(nil)
 // string as PostgreSQL's own programs take it (PostgreSQL 15, 34.1.1
 // Connection Strings). It does not change the schema: an older one is a
 // *store.SchemaOlderError, which Migrate mends, and one that this program
-// cannot work with any more a *store.SchemaNewerError. Close frees what Open
+// cannot work with any more a *store.SchemaNewerError. A database that a copy
+// did not fill to the end is store.ErrUnfinished. Close frees what Open
 // took. No error quotes dsn.
 func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	s, err := open(ctx, dsn, opts)
@@ -80,6 +81,9 @@ func open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 		db.jitter = rand.Float64
 	}
 	err = db.retry(ctx, func() error { return checkSchema(ctx, pool, len(steps)) })
+	if err == nil {
+		err = db.retry(ctx, func() error { return checkFinished(ctx, pool) })
+	}
 	if err == nil && opts.Contacts {
 		err = db.gatherContacts(ctx)
 	}

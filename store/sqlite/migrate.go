@@ -60,6 +60,9 @@ func prepare(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkFinished(ctx, conn); err != nil {
+		return err
+	}
 	// Stored in the file, so that only the first process ever changes it. SQLite
 	// does not wait for a lock here, hence the retry.
 	if err := patiently(ctx, func() error { return run(ctx, conn, "PRAGMA journal_mode = WAL") }); err != nil {

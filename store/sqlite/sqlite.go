@@ -44,7 +44,8 @@ var _ store.Store = (*Store)(nil)
 
 // Open opens the database file at path, creating it, readable by its owner
 // only, if there is none, and brings its schema up to date. A schema newer
-// than the program is a *store.SchemaNewerError and left as it is. Close
+// than the program is a *store.SchemaNewerError and left as it is, one that a
+// copy did not fill to the end is store.ErrUnfinished. Close
 // frees what Open took.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	s, err := open(ctx, path, opts)

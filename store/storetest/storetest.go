@@ -50,6 +50,9 @@ func cases() map[string]func(*world) {
 	return map[string]func(*world){
 		"an event comes back whole":                    eventWhole,
 		"what was answered survives a reopen":          durable,
+		"a copy holds the same and goes on":            copies,
+		"a copy goes into an empty database only":      copiesIntoEmpty,
+		"a copy that was cut short is refused":         copyCutShort,
 		"an open store is ready, a closed one is not":  ready,
 		"same source and body is a duplicate":          duplicates,
 		"a thousand at once are each stored once":      thousandAtOnce,
