@@ -178,6 +178,12 @@ func TestWhatIsProcessedLater(t *testing.T) {
 			l.spam(3, 31*time.Hour)
 			l.turn(60*time.Hour, whole(conversions.Done))
 		}, "zeroed/withdrawn/", there, 0},
+		{"withdrawn for good, then denied consent: nothing of it counts", func(l *life) {
+			l.turn(30*time.Hour, whole(conversions.Done))
+			l.spam(3, 40*time.Hour)
+			l.turn(65*time.Hour, whole(conversions.Done))
+			l.happens(66*time.Hour, tag(4, 66*time.Hour, "booked", actual(250000), consents(conversions.ConsentDenied)))
+		}, "zeroed/consent_denied/", there, 0},
 		{"withdrawn and booked again: the same conversion gets its value back", func(l *life) {
 			l.turn(30*time.Hour, whole(conversions.Done))
 			l.spam(3, 31*time.Hour)

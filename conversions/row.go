@@ -183,7 +183,13 @@ func (r Row) revalued() bool {
 // zeroed reports whether the conversion is withdrawn as far as an API without
 // retractions allows: Google counts it, with value 0.
 func (r Row) zeroed() bool {
-	return r.Want.Withdraw && r.Known.Status == KnownThere && r.Known.Target.API == APIDataManager && r.Known.Value == AmountOf(0)
+	return r.Want.Withdraw && r.atZero()
+}
+
+// atZero reports whether Google counts the conversion with the value 0, which
+// the Data Manager API has for a withdrawal.
+func (r Row) atZero() bool {
+	return r.Known.Status == KnownThere && r.Known.Target.API == APIDataManager && r.Known.Value == AmountOf(0)
 }
 
 // retract is OpRetract unless the retraction cannot or may not be sent.

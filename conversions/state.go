@@ -107,7 +107,7 @@ func (r *Row) unchangeable() Reason {
 func (r *Row) resting() (State, Reason, time.Time) {
 	switch r.Known.Status {
 	case KnownThere, KnownThereValue, KnownUnanswered:
-		if r.zeroed() {
+		if r.zeroed() || (!r.Want.Wanted && r.atZero()) {
 			return StateZeroed, r.Want.Reason, time.Time{}
 		}
 		return StateDone, r.Want.Reason, time.Time{}
