@@ -17,6 +17,11 @@ const pollsAtOnce = 50
 // published.
 const pausedPolling = 14 * 24 * time.Hour
 
+// leastAsked is how many calls for a status must have been made before one that
+// failed is the last: nobody may have asked for days, and then Google cannot be
+// reached for a minute.
+const leastAsked = 10
+
 // pollAccount asks for the statuses that are due, out of turn of the schedule:
 // what was sent is followed up, nothing is sent.
 func (s *Scheduler) pollAccount(ctx context.Context, a *account) error {
@@ -146,7 +151,7 @@ func silence(b conversions.Batch, reply conversions.Reply, now time.Time) conver
 	if reply.Call != nil && reply.Call.Verdict == conversions.Pause {
 		patience = pausedPolling
 	}
-	if now.Before(b.AnsweredAt.Add(patience)) {
+	if now.Before(b.AnsweredAt.Add(patience)) || (reply.Call != nil && b.Polls < leastAsked) {
 		return conversions.Answer{Verdict: conversions.Submitted}
 	}
 	return conversions.Answer{

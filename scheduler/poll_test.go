@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -71,6 +72,24 @@ func TestStatusThatNeverComes(t *testing.T) {
 			diff(t, "requests", m.sizes(), []int{2})
 		})
 	}
+}
+
+// Nobody asks for days, and the first question fails: Google is asked again.
+func TestOneFailedQuestionAfterDaysIsNotTheLast(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m := r.manages()
+	r.books(2)
+	r.runOn(r.through(m))
+	requests := maps.Clone(m.requests)
+	clear(m.requests)
+	r.clock.advance(4 * day)
+	r.runOn(r.through(m))
+	diff(t, "states after four days", r.tally(), map[string]int{"submitted": 2})
+	m.requests = requests
+	r.clock.advance(2 * time.Minute)
+	r.runOn(r.through(m))
+	diff(t, "states", r.tally(), map[string]int{"done": 2})
 }
 
 // A person has a row sent again whose fate is not known: the vendor counts it
