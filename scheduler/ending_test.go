@@ -60,12 +60,16 @@ func (u *universe) checkStage(rt *rapid.T, s *story, stage conversions.Stage, he
 		if is && len(u.attempts[id]) > 0 {
 			delete(held, id)
 		}
+		if u.world.created(id) {
+			rt.Errorf("order id %s was created with a value of 0", id)
+		}
 		if is && !h.gone && len(u.attempts[id]) > 0 {
 			living = append(living, h.worth)
 		}
 	}
 	stands, counts := u.stands(s, stage), u.counts(s, stage)
-	excused := u.excuses(newest.OrderID, counts, living)
+	excused := u.excuses(newest.OrderID, counts, living) ||
+		u.world.admits(newest, u.attempts[newest.OrderID], stands, counts, living)
 	if (newest.ID != 0) != (stands.place != never) {
 		rt.Errorf("%s %s: has a row %t, was %s", s.lead, stage, newest.ID != 0, stands.place)
 	}
@@ -112,9 +116,9 @@ func (u *universe) checkKnown(rt *rapid.T, r conversions.Row, h holding) {
 	case conversions.KnownNothing, conversions.KnownRefused:
 		right = h.id == ""
 	case conversions.KnownThere:
-		right = h.id != "" && !h.gone && h.worth == money(r.Known.Value.Cents)
+		right = h.id != "" && h.gone == (r.Known.Value.Cents == 0) && h.worth == money(r.Known.Value.Cents)
 	case conversions.KnownThereValue:
-		right = h.id != "" && !h.gone
+		right = h.id != "" && (!h.gone || !u.world.ways().final)
 	case conversions.KnownRetracted:
 		right = h.gone
 	case conversions.KnownUnanswered:

@@ -15,6 +15,11 @@ func Spread(s Schedule, d time.Duration) interface{ Next(t time.Time) time.Time 
 	return spread{s, d}
 }
 
+// PollAlone asks for the statuses that are due and sends nothing.
+func (s *Scheduler) PollAlone(ctx context.Context, id conversions.AccountID) error {
+	return s.pollAccount(ctx, s.accounts[id])
+}
+
 // RunAlone is RunNow without the fold beside it, so that the steps of a run
 // come in one order.
 func (s *Scheduler) RunAlone(ctx context.Context, id conversions.AccountID) (Report, error) {

@@ -22,22 +22,28 @@ func (r *rig) ingest(unproven sandbox.DataManagerUnproven) (*sandbox.Server, *da
 		cfg.Unproven.DataManager = unproven
 		cfg.DataManager = sandbox.DataManagerConfig{PerMinute: -1, PerDay: -1}
 	})
+	return box, managed(r.t, box)
+}
+
+// managed is a client of the sandbox's Data Manager API.
+func managed(tb testing.TB, box *sandbox.Server) *datamanager.Client {
+	tb.Helper()
 	tokens, err := googleauth.OpenTokens(googleauth.Credentials{
 		ClientID: "client", ClientSecret: "client-secret", RefreshToken: "1//refresh", TokenURL: box.TokenURL(),
 	}, googleauth.ScopeDataManager)
 	if err != nil {
-		r.t.Fatalf("open tokens: %v", err)
+		tb.Fatalf("open tokens: %v", err)
 	}
 	client, err := datamanager.Dial(datamanager.Config{Endpoint: box.DataManagerURL(), Plaintext: true}, tokens)
 	if err != nil {
-		r.t.Fatalf("dial: %v", err)
+		tb.Fatalf("dial: %v", err)
 	}
-	r.t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := client.Close(); err != nil {
-			r.t.Errorf("close client: %v", err)
+			tb.Errorf("close client: %v", err)
 		}
 	})
-	return box, client
+	return client
 }
 
 // reject makes the bookings of these leads fail for different reasons.

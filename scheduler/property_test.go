@@ -6,6 +6,7 @@ import (
 	"flag"
 	"math"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -72,7 +73,7 @@ type universe struct {
 func TestWhateverHappens(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(testing.TB, *rapid.T, func() time.Time, bool) world{
-		"google ads": newAdsWorld,
+		"google ads": newAdsWorld, "data manager": newManagerWorld,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -228,7 +229,11 @@ func (u *universe) wait(rt *rapid.T) {
 }
 
 func (u *universe) fault(rt *rapid.T) {
-	if err := u.world.fault(rt); err != nil {
+	var ids []string
+	for _, s := range u.leads {
+		ids = append(ids, orderID(s.lead, conversions.StageBooked), orderID(s.lead, conversions.StageQuoted))
+	}
+	if err := u.world.fault(rt, ids); err != nil {
 		rt.Fatalf("fault: %v", err)
 	}
 }
@@ -236,8 +241,11 @@ func (u *universe) fault(rt *rapid.T) {
 // rare is what happens now and then.
 func (u *universe) rare(rt *rapid.T) {
 	all := []func(*rapid.T){
-		u.again, u.reveal, u.consents, u.visits, u.replays, u.legislates, u.meddles, u.meddles,
+		u.again, u.reveal, u.consents, u.visits, u.replays, u.legislates,
 		u.givesUp, u.triesAgain, u.stops, u.goesOn, u.goesOn, u.goesOn,
+	}
+	if !u.world.ways().slow {
+		all = append(all, u.meddles, u.meddles)
 	}
 	if len(u.leads) > friend+1 {
 		all = append(all, u.crowds, u.crowds, u.crowds)
@@ -248,6 +256,10 @@ func (u *universe) rare(rt *rapid.T) {
 // runs makes a run, in a process that may die at some step. It shares its
 // second with no event.
 func (u *universe) runs(rt *rapid.T) {
+	if u.world.ways().slow && rapid.IntRange(0, 3).Draw(rt, "only asks") == 0 {
+		u.inAProcess(rt, func(s *scheduler.Scheduler) { _ = s.PollAlone(context.Background(), acme) })
+		return
+	}
 	u.inAProcess(rt, func(s *scheduler.Scheduler) { _, _ = s.RunAlone(context.Background(), acme) })
 }
 
@@ -300,9 +312,12 @@ func (u *universe) rests(rt *rapid.T) {
 			rt.Fatalf("resume: %v", err)
 		}
 	}
-	for i, d := range []time.Duration{
-		2 * time.Hour, 7 * time.Hour, 8 * time.Hour, 8 * time.Hour, day, day, day, day, day, 8 * time.Hour,
-	} {
+	waits := []time.Duration{2 * time.Hour, 7 * time.Hour, 8 * time.Hour, 8 * time.Hour, day, day, day, day, day, 8 * time.Hour}
+	cared := len(waits)
+	if u.world.ways().slow { // a person looks on for so long, and then it settles
+		waits = append(waits, slices.Repeat([]time.Duration{day}, 10)...)
+	}
+	for i, d := range waits {
 		u.clock.advance(d)
 		s := u.process(&witness{u: u, inner: u.world}, u.store)
 		if i == 0 {
@@ -316,20 +331,21 @@ func (u *universe) rests(rt *rapid.T) {
 			rt.Fatalf("RunNow: %v", err)
 		}
 		rt.Logf("%s: %d rows, %v, %v, paused %v", u.clock.now(), report.Rows, report.Answers, report.Codes, report.Paused)
-		u.looksAfter(rt, s)
+		u.looksAfter(rt, s, i < cared)
 	}
 	u.mustBeRight(rt)
 }
 
 // looksAfter approves what is held, and has tried again what needs a person or
-// was given up.
-func (u *universe) looksAfter(rt *rapid.T, s *scheduler.Scheduler) {
+// was given up; and what a slow vendor refused or left unclear, if eager.
+func (u *universe) looksAfter(rt *rapid.T, s *scheduler.Scheduler, eager bool) {
 	for _, row := range u.list() {
 		what := scheduler.ResolveRetry
 		switch {
 		case row.Held:
 			what = scheduler.ResolveApprove
-		case row.State != conversions.StatePerson && row.Closed != conversions.ReasonGivenUp:
+		case row.State == conversions.StatePerson, row.Closed == conversions.ReasonGivenUp:
+		case !u.world.ways().slow, !eager, !unsettled(row):
 			continue
 		}
 		_, err := s.Resolve(context.Background(), acme, row.ID, what, "a person", "looks fine")
@@ -337,5 +353,17 @@ func (u *universe) looksAfter(rt *rapid.T, s *scheduler.Scheduler) {
 			rt.Fatalf("Resolve %s %s: %v", row.OrderID, row.Reason, err)
 		}
 		delete(u.givenUp, row.OrderID)
+	}
+}
+
+// unsettled reports whether a person may have the row tried again.
+func unsettled(r conversions.Row) bool {
+	switch r.State {
+	case conversions.StateRefused, conversions.StateUnclear:
+		return true
+	case conversions.StateStuck:
+		return r.Closed != ""
+	default:
+		return false
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"closeloop/conversions"
+	"closeloop/scheduler"
 )
 
 // attempt is one row of one call, as it left the scheduler.
@@ -19,6 +20,19 @@ type attempt struct {
 	// clear: the answer told what Google holds, and its process lived on.
 	clear   bool
 	verdict conversions.Verdict
+	// lost: no answer came, or its process died; told: a later status said what
+	// became of it.
+	lost, told bool
+}
+
+// mayHaveArrived reports whether the vendor may have acted on the attempt.
+func (a *attempt) mayHaveArrived() bool {
+	return a.lost || a.told || a.verdict == conversions.Submitted
+}
+
+// isThere reports whether the vendor said that it has the conversion.
+func (a *attempt) isThere() bool {
+	return a.verdict == conversions.Done || a.verdict == conversions.AlreadyThere
 }
 
 // witness passes calls on and holds each row of them against the story.
@@ -27,7 +41,7 @@ type witness struct {
 	inner interface {
 		Upload(ctx context.Context, b conversions.Batch, validateOnly bool) conversions.Reply
 	}
-	saw []*attempt
+	made, saw []*attempt // its calls, and what it heard of
 }
 
 // Upload implements scheduler.Destination.
@@ -40,10 +54,28 @@ func (w *witness) Upload(ctx context.Context, b conversions.Batch, validateOnly 
 	}
 	reply := w.inner.Upload(ctx, b, validateOnly)
 	for i, it := range b.Items {
-		a := &attempt{at: now, batch: b.ID, item: it, verdict: reply.Answers[i].Verdict}
+		a := &attempt{at: now, batch: b.ID, item: it, verdict: reply.Answers[i].Verdict, lost: reply.Unknown}
 		a.clear = reply.Call == nil && !reply.Unknown && certain(a.verdict)
-		w.saw = append(w.saw, a)
+		w.made, w.saw = append(w.made, a), append(w.saw, a)
 		w.u.attempts[it.OrderID] = append(w.u.attempts[it.OrderID], a)
+	}
+	return reply
+}
+
+// Status implements scheduler.Poller.
+func (w *witness) Status(ctx context.Context, b conversions.Batch) conversions.Reply {
+	poller, ok := w.inner.(scheduler.Poller)
+	if !ok {
+		panic("asked for a status that nobody gives")
+	}
+	reply := poller.Status(ctx, b)
+	for i, it := range b.Items {
+		for _, a := range w.u.attempts[it.OrderID] {
+			if v := reply.Answers[i].Verdict; a.batch == b.ID && reply.Call == nil && v != conversions.Submitted {
+				a.told, a.verdict, a.clear = true, v, certain(v)
+				w.saw = append(w.saw, a)
+			}
+		}
 	}
 	return reply
 }
@@ -52,6 +84,9 @@ func (w *witness) Upload(ctx context.Context, b conversions.Batch, validateOnly 
 func (w *witness) died() {
 	for _, a := range w.saw {
 		a.clear = false
+	}
+	for _, a := range w.made {
+		a.lost = true
 	}
 }
 
@@ -97,6 +132,12 @@ func (u *universe) judge(b conversions.Batch, it conversions.Item, now time.Time
 		return "a new generation, though nobody had taken back what somebody else retracted"
 	case it.Op == conversions.OpUpload && !u.ever(c, now, func(ch chapter) bool { return ch.place == asked }):
 		return fmt.Sprintf("not wanted: %v", u.stood(c, now))
+	case u.world.ways().slow && slices.ContainsFunc(past, func(a *attempt) bool { return a.open(now) }):
+		return "sent while it is not known what became of the request before"
+	case u.world.ways().slow && it.Op != conversions.OpUpload && !slices.ContainsFunc(past, (*attempt).isThere):
+		return "changed although it is not known to be there"
+	case u.world.ways().slow && it.Op == conversions.OpRetract:
+		return u.judgeZero(c, it, b.Created)
 	case it.Op == conversions.OpRetract:
 		return u.judgeRetraction(c, past, b.Created)
 	}
@@ -139,6 +180,22 @@ func (u *universe) judgeRetraction(c conversion, past []*attempt, now time.Time)
 		return ""
 	}
 	return fmt.Sprintf("retracted when it stood %v", u.stood(c, now))
+}
+
+// judgeZero wants what was taken back a day ago.
+func (u *universe) judgeZero(c conversion, it conversions.Item, now time.Time) string {
+	if it.Value == conversions.AmountOf(0) && u.ever(c, now, func(ch chapter) bool { return ch.ripe(now) }) {
+		return ""
+	}
+	return fmt.Sprintf("taken back when it stood %v", u.stood(c, now))
+}
+
+// open reports whether what became of the attempt may yet be told.
+func (a *attempt) open(now time.Time) bool {
+	if a.lost && !a.told {
+		return now.Before(a.at.Add(conversions.CallMargin)) // then the call has surely ended
+	}
+	return a.verdict == conversions.Submitted && now.Before(a.at.Add(conversions.GiveUpPolling))
 }
 
 // stood is how a stage stood under each of the laws so far: what was sent

@@ -21,11 +21,17 @@ type world interface {
 	ways() ways
 	// knows makes a click known to the vendor since the given time.
 	knows(click string, since time.Time) error
-	// fault draws something that goes wrong with a later call, mend ends it all.
-	fault(rt *rapid.T) error
+	// fault draws something that goes wrong with a later call, or with a
+	// conversion of one of these order ids; mend ends it all.
+	fault(rt *rapid.T, ids []string) error
 	mend()
 	// holds is all that the vendor holds.
 	holds() []holding
+	// created reports whether an order id is held that was never worth anything.
+	created(id string) bool
+	// admits reports whether a stage may rest as its row says although that is
+	// not what is wanted.
+	admits(row conversions.Row, past []*attempt, stands chapter, wants string, living []string) bool
 }
 
 // ways are how vendors differ.
@@ -36,6 +42,8 @@ type ways struct {
 	// needs an order id of its own. Otherwise a value of 0 stands for it, and
 	// the same order id is given a value again.
 	final bool
+	// slow: what became of a row is told later, and only to who asks.
+	slow bool
 }
 
 // holding is one conversion that a vendor holds.
@@ -82,7 +90,11 @@ func (w *adsWorld) holds() []holding {
 	return all
 }
 
-func (w *adsWorld) fault(rt *rapid.T) error {
+func (*adsWorld) created(string) bool { return false }
+
+func (*adsWorld) admits(conversions.Row, []*attempt, chapter, string, []string) bool { return false }
+
+func (w *adsWorld) fault(rt *rapid.T, _ []string) error {
 	if rapid.IntRange(0, 4).Draw(rt, "fault of an action") == 0 {
 		return w.box.Fault(rapid.SampledFrom(actionFaults()).Draw(rt, "fault"))
 	}
