@@ -34,7 +34,7 @@ func (in *ingest) writeAll(ctx context.Context, gather func() []*delivery) error
 			return nil
 		}
 		err = g.write(steady, &tx{conn: conn, batch: &pgx.Batch{}}, unsure)
-		unsure = unsure || err != nil
+		unsure = unsure || err != nil && !g.undone
 		return err
 	})
 }
@@ -50,6 +50,11 @@ type group struct {
 	receipts    map[deliveryID]conversions.Receipt
 	tagged      map[leadKey]bool // leads with a tag among the events
 	late        map[deliveryID]bool
+	// undone is true when PostgreSQL said that the writing transaction was rolled
+	// back (class 23, integrity constraint violation, and class 40, transaction
+	// rollback): then surely nothing of it is there, and a copy is another
+	// replica's.
+	undone bool
 }
 
 // leadKey names a lead as stored.
@@ -96,6 +101,7 @@ func (g *group) write(ctx context.Context, t *tx, unsure bool) error {
 		g.queueQuarantined(t)
 	}
 	err := t.flush(ctx)
+	g.undone = strings.HasPrefix(code(err), "23") || strings.HasPrefix(code(err), "40")
 	if code(err) == "23505" && isCopy(err) {
 		return errAgain
 	}
