@@ -220,6 +220,9 @@ func (w *managerWorld) admits(row conversions.Row, past []*attempt, stands chapt
 		settled = settled || slices.ContainsFunc(past, func(a *attempt) bool { return a.mayHaveArrived() && living[0] == money(a.item.Value.Cents) })
 	}
 	switch {
+	case row.State == conversions.StateDone && stands.place == idle: // left alone, when its withdrawal had gone without an answer
+		lost := func(a *attempt) bool { return a.item.Op == conversions.OpRetract && a.mayHaveArrived() && !a.clear }
+		return len(living) == 0 && row.Known.Status == conversions.KnownThereValue && slices.ContainsFunc(past, lost)
 	case row.State == conversions.StateStuck && row.Reason == conversions.ReasonMayBeThere:
 		lost := func(a *attempt) bool { return a.mayHaveArrived() && !a.clear && living[0] == money(a.item.Value.Cents) }
 		known := slices.ContainsFunc(past, func(a *attempt) bool { return a.clear && a.isThere() })
