@@ -113,6 +113,10 @@ torture: | need-go ## Kill replicas in every way and check that nothing is lost 
 replicas: | need-go ## Show two servers sharing 200 accounts, one killed in mid-batch
 	go test ./cmd/closeloop -run '^TestReplicas$$' -count=1 -v -replicas.accounts=200
 
+.PHONY: bench-postgres
+bench-postgres: | need-go ## Measure the store on PostgreSQL beside the bare engine, write docs/benchmarks-postgres.md
+	go run ./bench -only postgres
+
 .PHONY: docker
 docker: ## Build the container image IMAGE
 	@$(call need,docker,install a container engine with BuildKit)

@@ -130,6 +130,7 @@ func TestOptions(t *testing.T) {
 		{"quick", []string{"-quick"}, true},
 		{"date", []string{"-now", "2026-03-25T18:00:00Z"}, true},
 		{"no date", []string{"-now", "yesterday"}, false},
+		{"PostgreSQL", []string{"-only", "postgres"}, true},
 		{"no part", []string{"-only", "all"}, false},
 		{"no rounds", []string{"-rounds", "0"}, false},
 	} {

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -89,7 +90,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.sizes, err = numbers(text)
 		return err
 	})
-	flags.StringVar(&o.only, "only", "", "ingest or upload: that part only, and no page is written; growth: writes docs/growth.md")
+	flags.StringVar(&o.only, "only", "", "ingest or upload: that part only, and no page is written; growth: writes docs/growth.md; postgres: writes docs/benchmarks-postgres.md")
 	flags.StringVar(&o.dir, "dir", "", "where databases are made (default the system's temporary folder); must be a real disk")
 	flags.StringVar(&o.out, "out", filepath.Join("docs", "benchmarks.md"), "the page to write")
 	flags.StringVar(&o.profile, "cpuprofile", "", "profile the server at 64 connections, or with -only upload all rounds, into this file")
@@ -111,10 +112,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o = o.quick()
 	}
 	switch {
-	case *quick, o.noFold, o.only != "" && o.only != "growth":
+	case *quick, o.noFold, o.only == "ingest", o.only == "upload":
 		o.out = ""
 	case o.only == "growth":
 		o.out = filepath.Join(filepath.Dir(o.out), "growth.md")
+	case o.only == "postgres":
+		o.out = filepath.Join(filepath.Dir(o.out), "benchmarks-postgres.md")
 	}
 	return o, o.validate()
 }
@@ -143,8 +146,8 @@ func (o options) validate() error {
 	switch {
 	case o.rounds < 1 || o.span <= 0 || o.warm < 0 || o.rows < 1:
 		return errors.New("rounds, span and rows must be positive")
-	case o.only != "" && o.only != "ingest" && o.only != "upload" && o.only != "growth":
-		return fmt.Errorf("-only is ingest, upload or growth, not %q", o.only)
+	case !slices.Contains([]string{"", "ingest", "upload", "growth", "postgres"}, o.only):
+		return fmt.Errorf("-only is ingest, upload, growth or postgres, not %q", o.only)
 	default:
 		return nil
 	}
@@ -163,6 +166,13 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 			return fmt.Errorf("measure growth: %w", err)
 		}
 		return write(o, growthPage(o, all), stdout)
+	}
+	if o.only == "postgres" {
+		rounds, err := measurePostgres(ctx, o)
+		if err != nil {
+			return fmt.Errorf("measure PostgreSQL: %w", err)
+		}
+		return write(o, postgresPage(o, rounds), stdout)
 	}
 	var r results
 	var err error

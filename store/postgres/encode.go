@@ -80,21 +80,29 @@ func fromNull(n *int64) time.Time {
 func tidy(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 
 // tidyEntry returns the entry as it can be stored; the original's parts are
-// left alone.
+// left alone, and taken as they are if they are tidy. Click ids stay: no
+// document holds them.
 func tidyEntry(e conversions.Entry) conversions.Entry {
 	e.At, e.NotBefore = tidy(e.At).UTC(), tidy(e.NotBefore)
-	if e.Want != nil {
+	if e.Want != nil && !tidyWant(e.Want) {
 		w := *e.Want
 		w.At, w.Lead, w.Due = tidy(w.At), tidy(w.Lead), tidy(w.Due)
 		w.Deadline, w.WaitUntil, w.ChangeDue = tidy(w.Deadline), tidy(w.WaitUntil), tidy(w.ChangeDue)
 		e.Want = &w
 	}
-	if e.Item != nil {
+	if e.Item != nil && (!isTidy(e.Item.At) || !isTidy(e.Item.AdjustAt)) {
 		it := tidyItem(*e.Item)
-		it.ClickID = ""
 		e.Item = &it
 	}
 	return e
+}
+
+// isTidy reports whether tidy leaves a time as it is; also a reading of the
+// monotonic clock goes.
+func isTidy(t time.Time) bool { return t == tidy(t) } //nolint:revive,staticcheck // the very value is meant, not the instant
+
+func tidyWant(w *conversions.Want) bool {
+	return isTidy(w.At) && isTidy(w.Lead) && isTidy(w.Due) && isTidy(w.Deadline) && isTidy(w.WaitUntil) && isTidy(w.ChangeDue)
 }
 
 func tidyItem(it conversions.Item) conversions.Item {

@@ -24,7 +24,7 @@ func TestLogsAreAppendOnly(t *testing.T) {
 	queued(t, s, 3)
 	conn := pool(t, dsn)
 	for _, text := range []string{
-		"UPDATE event SET kind = 'x'", "DELETE FROM event", "TRUNCATE event", "UPDATE ledger SET at = 0", "DELETE FROM ledger", "TRUNCATE ledger",
+		"UPDATE event SET kind = 'x'", "DELETE FROM event", "TRUNCATE event", "UPDATE ledger SET uploads = 0", "DELETE FROM ledger", "TRUNCATE ledger",
 	} {
 		if _, err := conn.Exec(t.Context(), text); err == nil || !strings.Contains(err.Error(), "append-only") {
 			t.Errorf("%s: got %v, want it refused", text, err)

@@ -144,7 +144,8 @@ func (x *exporter) quarantined() error {
 func (x *exporter) entries() error {
 	return walk(x, table[conversions.Entry]{
 		page: exportPage, first: start(), read: readEntry,
-		text: selectEntry + `WHERE (account, seq) > ($1, $2) ORDER BY account, seq LIMIT $3`,
+		text: `SELECT ` + entryColumns + ` FROM (SELECT * FROM ledger WHERE (account, last) > ($1, $2) ORDER BY account, last OFFSET 0) AS l` +
+			entriesOf + `WHERE (l.account, l.seq + n.ord - 1) > ($1, $2) ORDER BY l.account, l.last, n.ord LIMIT $3`,
 		key:  func(e *conversions.Entry) []any { return []any{quoted(e.Account), e.Seq} },
 		make: func(e *conversions.Entry) store.Record { return store.Record{Entry: e} },
 	})

@@ -43,6 +43,10 @@ func Hot() map[string]string {
 	lead, _ := listQuery(conversions.Filter{Account: "acme", Lead: "l", Limit: 50})
 	everywhere, _ := listQuery(conversions.Filter{OrderID: "o", Limit: 50})
 	after, _ := listQuery(conversions.Filter{Account: "acme", After: &conversions.Row{}, Limit: 50})
+	totals, _ := totalsKept(conversions.Filter{})
+	totalsOfOne, _ := totalsKept(conversions.Filter{Account: "acme"})
+	wanted, _ := askedQuery(conversions.Filter{Account: "acme", Lead: "l"})
+	near, _ := nearQuery(conversions.Filter{Account: "acme"}, asked{})
 	leads, _ := leadsQuery("acme", conversions.ReplayQuery{Limit: 100})
 	return map[string]string{
 		"dedup and append": insertEvents, "first copies": selectCopies, "late notices": insertLate, "leads of contacts": insertContactLeads, "clicks of contacts": insertContactClicks, "wake leads": wakeLeads,
@@ -53,5 +57,7 @@ func Hot() map[string]string {
 		"last answers": lastAnswers, "ledger": pageLedger, "history": historyEntries, "history's batches": historyBatches,
 		"history's events": historyEvents, "list": list, "list by click": click, "list by lead": lead, "list by order id": everywhere,
 		"list on": after, "leads": leads, "end batch": endBatch, "wanted clicks": deleteClicks,
+		"rows asked for": wanted, "rows near": near, "persons of twins": selectPersons, "rows of twins": selectTwins,
+		"totals": totals, "an account's totals": totalsOfOne, "sums": upsertTotals,
 	}
 }

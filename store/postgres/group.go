@@ -111,6 +111,7 @@ func (g *group) write(ctx context.Context, t *tx, unsure bool) error {
 	for _, b := range fresh {
 		g.in.known[b] = true
 	}
+	g.in.lines += countLines(g.events)
 	if err := g.finish(ctx, t, unsure); err != nil {
 		return err
 	}
@@ -166,8 +167,8 @@ const (
 		AND o.lead <> '' AND o.outcome > '' OFFSET 0`
 )
 
-// insertEvents writes events, their side rows, notices and clicks of contacts
-// in one statement. A delivery that is stored already, under any account that
+// insertEvents writes events, their side rows and notices, and how many they
+// are, in one statement. A delivery that is stored already, under any account that
 // its source was ever bound to, is left out. Most leads are never tagged, and a
 // notice costs a fold of its lead, so an event leaves one only if it is a tag,
 // or its lead has one: among the group's events, or in the log (one step into
@@ -188,6 +189,9 @@ WITH given AS MATERIALIZED (
 	INSERT INTO identity (account, seq, doc) SELECT account, seq, person FROM fresh WHERE person IS NOT NULL
 ), notice AS (
 	INSERT INTO inbox (account, notice, source, lead) SELECT account, 2 * seq, source, lead FROM fresh WHERE noticed
+), counted AS (
+	INSERT INTO received (account, source, kind, outcome, events)
+	SELECT account, source, kind, outcome, count(*) FROM fresh GROUP BY 1, 2, 3, 4
 )
 SELECT ord, seq, noticed FROM fresh`
 

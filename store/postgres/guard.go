@@ -20,12 +20,10 @@ func (s *Store) Uploaded(ctx context.Context, a conversions.AccountID, since tim
 	return n[0], nil
 }
 
-// lastAnswers walks back through where answers stand.
-const lastAnswers = `SELECT l.seq, l.account, l.conversion, l.at, l.kind, l.body
-	FROM (SELECT first, last FROM told WHERE account = $1 ORDER BY last DESC LIMIT $2) AS t
-	CROSS JOIN LATERAL (SELECT * FROM ledger WHERE account = $1 AND seq BETWEEN t.first AND t.last AND answered = 'upload'
-		ORDER BY seq DESC LIMIT $2) AS l
-	ORDER BY t.last DESC, l.seq DESC LIMIT $2`
+// lastAnswers walks back through the chunks with answers to uploads, no further
+// than it needs.
+const lastAnswers = `SELECT ` + entryColumns + ` FROM (SELECT * FROM ledger WHERE account = $1 AND uploads > 0 ORDER BY last DESC LIMIT $2) AS l` +
+	entriesOf + `WHERE n.upload ORDER BY l.last DESC, n.ord DESC LIMIT $2`
 
 // LastAnswers implements store.Sending.
 func (s *Store) LastAnswers(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.Entry, error) {

@@ -10,8 +10,13 @@ import (
 	"closeloop/store/compact"
 )
 
-// selectEntry reads ledger entries.
-const selectEntry = `SELECT seq, account, conversion, at, kind, body FROM ledger `
+// The entries n of chunks l of the ledger: what readEntry reads, and the chunk's
+// parts put together again.
+const (
+	entryColumns = `l.seq + n.ord - 1, l.account, n.conversion, n.at, n.kind, n.body`
+	entriesOf    = ` CROSS JOIN LATERAL unnest(l.conversions, l.at, l.kinds, l.upload, l.bodies)
+		WITH ORDINALITY AS n (conversion, at, kind, upload, body, ord) `
+)
 
 func readEntry(rows pgx.Rows) (conversions.Entry, error) {
 	var e conversions.Entry
@@ -29,7 +34,8 @@ func readEntry(rows pgx.Rows) (conversions.Entry, error) {
 	return e, nil
 }
 
-const pageLedger = selectEntry + `WHERE account = $1 AND seq > $2 ORDER BY seq LIMIT $3`
+const pageLedger = `SELECT ` + entryColumns + ` FROM (SELECT * FROM ledger WHERE account = $1 AND last > $2 ORDER BY last OFFSET 0) AS l` +
+	entriesOf + `WHERE l.seq + n.ord - 1 > $2 ORDER BY l.last, n.ord LIMIT $3`
 
 // Ledger implements store.Reports.
 func (s *Store) Ledger(ctx context.Context, a conversions.AccountID, after int64, limit int) ([]conversions.Entry, error) {
@@ -47,7 +53,9 @@ const (
 	historyEvents = `SELECT ` + eventColumns + `
 		FROM (SELECT * FROM event WHERE account = $1 AND source = $2 AND lead = $3 AND lead <> '' OFFSET 0) AS e
 		LEFT JOIN LATERAL (SELECT doc FROM identity WHERE account = $1 AND seq = e.seq OFFSET 0) AS i ON true ORDER BY e.seq`
-	historyEntries = selectEntry + `WHERE account = $1 AND conversion = $2 ORDER BY seq`
+	historyEntries = `SELECT ` + entryColumns + ` FROM (SELECT unnest(trail) AS last FROM conversion WHERE account = $1 AND id = $2) AS t
+		CROSS JOIN LATERAL (SELECT * FROM ledger WHERE account = $1 AND last = t.last OFFSET 0) AS l` +
+		entriesOf + `WHERE n.conversion = $2 ORDER BY l.last, n.ord`
 	historyBatches = `SELECT seq, id, account, run, api, customer, created, sent_at, attempts,
 			cardinality(rows), job_id, request_id, settled, poll_at, polls, call
 		FROM (

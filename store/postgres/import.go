@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"closeloop/conversions"
 	"closeloop/store"
 )
 
@@ -69,10 +70,9 @@ func (s *Store) fill(ctx context.Context, records iter.Seq2[store.Record, error]
 
 // importer is one import under way.
 type importer struct {
-	conn    *pgx.Conn
-	bound   map[binding]bool // of which every source has few
-	last    map[string]int64 // the highest number of each sequence
-	inPiece int              // how many answers the last piece of the ledger has
+	conn  *pgx.Conn
+	bound map[binding]bool // of which every source has few
+	last  map[string]int64 // the highest number of each sequence
 }
 
 // begin marks the database as unfinished, if it is empty. Another import that
@@ -99,6 +99,19 @@ func (im *importer) begin(ctx context.Context) error {
 	})
 }
 
+// What is made anew of all that was brought.
+const (
+	layTrails = `UPDATE conversion AS c SET trail = t.trail FROM (
+			SELECT l.account, n.id, array_agg(DISTINCT l.last ORDER BY l.last) AS trail
+			FROM ledger AS l CROSS JOIN LATERAL unnest(l.conversions) AS n (id) WHERE n.id <> 0 GROUP BY 1, 2) AS t
+		WHERE c.account = t.account AND c.id = t.id`
+	sumRows = `INSERT INTO total (account, stage, state, reason, currency, rows, wanted, known)
+		SELECT account, stage, state, reason, currency, count(*), sum(wanted_cents)::bigint, sum(known_cents)::bigint
+		FROM conversion GROUP BY 1, 2, 3, 4, 5`
+	countEvents = `INSERT INTO received (account, source, kind, outcome, events)
+		SELECT account, source, kind, outcome, count(*) FROM event GROUP BY 1, 2, 3, 4`
+)
+
 // end sets the sequences behind the numbers that were brought, and takes the
 // mark away.
 func (im *importer) end(ctx context.Context) error {
@@ -113,8 +126,14 @@ func (im *importer) end(ctx context.Context) error {
 				return plain(err)
 			}
 		}
-		_, err := tx.Exec(ctx, `DROP TABLE `+marker)
-		return plain(err)
+		for _, text := range []string{
+			`SET LOCAL enable_hashjoin = on`, `SET LOCAL enable_sort = on`, layTrails, sumRows, countEvents, `DROP TABLE ` + marker,
+		} {
+			if _, err := tx.Exec(ctx, text); err != nil {
+				return plain(err)
+			}
+		}
+		return nil
 	})
 }
 
@@ -142,13 +161,15 @@ func (im *importer) write(ctx context.Context, page []store.Record) error {
 			return err
 		}
 	}
+	c.addChunks()
 	return im.transact(ctx, func(tx pgx.Tx) error { return c.write(ctx, tx) })
 }
 
 // copies are the rows to write, by table, and the seconds to take.
 type copies struct {
-	rows  map[string][][]any
-	slots slotColumns
+	rows    map[string][][]any
+	entries []*conversions.Entry
+	slots   slotColumns
 }
 
 // slotColumns are slots as arrays.
@@ -165,11 +186,10 @@ func copied() []struct{ table, columns string } {
 		{"event", "seq received account source body lead kind outcome doc"},
 		{"identity", "account seq doc"},
 		{"quarantine", "id received account source body doc decided"},
-		{"ledger", "seq account conversion at kind answered body"},
-		{"told", "account first last"},
+		{"ledger", "seq last uploads account conversions at kinds upload bodies"},
 		{
 			"conversion", "id account source lead stage generation order_id at wanted_cents known_cents " +
-				"state reason known currency doc",
+				"state reason known currency doc trail",
 		},
 		{"pending", "account rank deadline conversion due op action"},
 		{"click_index", "account conversion click"},

@@ -18,7 +18,8 @@ func (im *importer) add(c *copies, r *store.Record) error {
 	case r.Quarantined != nil:
 		return im.addQuarantined(c, r.Quarantined)
 	case r.Entry != nil:
-		im.addEntry(c, r.Entry)
+		im.number("ledger_seq", r.Entry.Seq)
+		c.entries = append(c.entries, r.Entry)
 	case r.Row != nil:
 		im.addRow(c, r.Row, r.ClickID)
 	case r.Batch != nil:
@@ -59,23 +60,19 @@ func (im *importer) addQuarantined(c *copies, q *conversions.Quarantined) error 
 	return nil
 }
 
-// addEntry adds a ledger entry. Where answers to uploads stand is noted for
-// each piece of the ledger of one account: for as many as a batch has.
-func (im *importer) addEntry(c *copies, e *conversions.Entry) {
-	im.number("ledger_seq_seq", e.Seq)
-	account, op := quoted(e.Account), answeredOp(e)
-	c.row("ledger", e.Seq, account, int64(e.Row), micros(e.At), string(e.Kind), string(op), compact.AppendEntry(nil, e))
-	if op != conversions.OpUpload {
-		return
+// addChunks adds the page's ledger entries: those of an account whose numbers
+// follow each other are a chunk, of no more than a batch has.
+func (c *copies) addChunks() {
+	for es := c.entries; len(es) > 0; {
+		n := 1
+		for n < min(len(es), conversions.MaxItems) && es[n].Account == es[0].Account && es[n].Seq == es[n-1].Seq+1 {
+			n++
+		}
+		parts := partsOf(es[:n])
+		c.row("ledger", es[0].Seq, es[n-1].Seq, int32(parts.uploads), quoted(es[0].Account), //nolint:gosec // a count
+			parts.rows, parts.at, parts.kinds, parts.upload, parts.bodies)
+		es = es[n:]
 	}
-	told := c.rows["told"]
-	if n := len(told); n > 0 && told[n-1][0] == account && im.inPiece < conversions.MaxItems {
-		told[n-1][2] = e.Seq
-		im.inPiece++
-		return
-	}
-	im.inPiece = 1
-	c.row("told", account, e.Seq, e.Seq)
 }
 
 func (im *importer) addRow(c *copies, r *conversions.Row, click string) {
@@ -84,7 +81,7 @@ func (im *importer) addRow(c *copies, r *conversions.Row, click string) {
 	account, key := quoted(r.Key.Account), &r.Key
 	c.row("conversion", int64(r.ID), account, quoted(key.Source), quoted(key.Lead), string(key.Stage), int32(key.Generation), //nolint:gosec // a count of retractions
 		r.OrderID, micros(r.Want.At), int64(wanted), int64(known),
-		string(r.State), string(r.Reason), string(r.Known.Status), r.Want.Currency, compact.AppendRow(nil, r))
+		string(r.State), string(r.Reason), string(r.Known.Status), r.Want.Currency, compact.AppendRow(nil, r), []int64{})
 	if p := placeOf(r); p != (place{}) {
 		c.row("pending", account, p.rank, p.deadline, int64(r.ID), p.due, string(p.op), p.action)
 	}

@@ -26,6 +26,9 @@ type ingest struct {
 	// known are the bindings of sources to accounts that were written; used by
 	// the one goroutine only.
 	known map[binding]bool
+	// lines are about how many counts this process has written since it last
+	// added them up; used by the one goroutine only.
+	lines int
 
 	mu      sync.RWMutex // guards closed against a delivery that is being queued
 	closed  bool
@@ -49,11 +52,13 @@ type storable interface {
 func startIngest(db *database, contacts bool) *ingest {
 	in := &ingest{
 		db: db, queue: make(chan *delivery, groupSize), ended: make(chan struct{}), contacts: contacts, known: map[binding]bool{},
+		lines: tooMany, // also who is started again and again adds up
 	}
 	go func() {
 		defer close(in.ended)
 		for first := range in.queue {
 			in.commit(first)
+			in.addUp(context.Background())
 		}
 	}()
 	return in

@@ -25,26 +25,32 @@ type recorder struct {
 	rows    map[conversions.RowID]*recorded
 	changed []*recorded // in the order of their first entry
 	ids     []conversions.RowID
+	slab    []recorded // where rows points to
 }
 
-// recorded is a row as it was, and as the entries leave it.
+// recorded is a row as the entries leave it, and what matters of how it was.
 type recorded struct {
-	before, now conversions.Row
-	at          string // where the row stands in the table (ctid); empty if it is new
-	click       string // what the click index is to hold
-	clickSet    bool
-	touched     bool
+	now      conversions.Row
+	counted  totalKey // where it was counted
+	sum      totalSum
+	stood    place
+	known    conversions.KnownStatus
+	at       string // where the row stands in the table (ctid); empty if it is new
+	click    string // what the click index is to hold
+	clickSet bool
+	touched  bool
 }
 
 // newRecorder queues the reading of the rows that entries are about, and of
 // ids for those that are to be created.
 func newRecorder(t *tx, a conversions.AccountID, entries []conversions.Entry) *recorder {
 	r := &recorder{account: a, rows: make(map[conversions.RowID]*recorded, len(entries))}
-	r.entries = make([]conversions.Entry, len(entries))
-	var ids []conversions.RowID
+	r.entries, r.slab = make([]conversions.Entry, len(entries)), make([]recorded, 0, len(entries))
+	ids := make([]conversions.RowID, 0, len(entries))
 	created := 0
-	for i, e := range entries {
-		r.entries[i] = tidyEntry(e)
+	for i := range entries {
+		r.entries[i] = tidyEntry(entries[i])
+		e := &r.entries[i]
 		switch {
 		case e.Key != nil:
 			created++
@@ -77,12 +83,21 @@ func distinct(ids []conversions.RowID) []conversions.RowID {
 }
 
 func (r *recorder) load(rows pgx.Rows) error {
-	row, err := readRow(rows)
-	if err != nil {
-		return err
+	c := r.another()
+	values := rows.RawValues()
+	if compact.ReadRow(values[0], &c.now) != nil {
+		return fmt.Errorf("read row: %w", errUnreadable)
 	}
-	r.rows[row.ID] = &recorded{before: row, now: row, at: string(rows.RawValues()[1])}
+	c.at, c.known, c.stood = string(values[1]), c.now.Known.Status, placeOf(&c.now)
+	c.counted, c.sum = counted(&c.now)
+	r.rows[c.now.ID] = c
 	return nil
+}
+
+// another returns room for one more row: there is one for every entry.
+func (r *recorder) another() *recorded {
+	r.slab = append(r.slab, recorded{})
+	return &r.slab[len(r.slab)-1]
 }
 
 // record applies the entries and queues everything to write. The reading must
@@ -96,6 +111,7 @@ func (r *recorder) record(t *tx) error {
 	}
 	queueEntries(t, r.account, r.entries)
 	r.queueRows(t)
+	r.queueTotals(t)
 	r.queuePending(t)
 	r.queueClicks(t)
 	return nil
@@ -107,7 +123,7 @@ func (r *recorder) apply(e *conversions.Entry) error {
 	}
 	if e.Key != nil {
 		e.Row, r.ids = r.ids[0], r.ids[1:]
-		r.rows[e.Row] = &recorded{}
+		r.rows[e.Row] = r.another()
 	}
 	if e.Row == 0 {
 		return nil
@@ -145,33 +161,47 @@ func (s *Store) recordAll(ctx context.Context, l conversions.Lease, entries []co
 	})
 }
 
-// insertEntries appends to the ledger, in the order given; insertAnswers also
-// notes where among them answers to uploads are.
-const (
-	insertEntries = `INSERT INTO ledger (account, conversion, at, kind, answered, body)
-	SELECT $1, n.* FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::bytea[]) AS n`
-	insertAnswers = `WITH n AS (` + insertEntries + ` RETURNING seq, answered)
-	INSERT INTO told (account, first, last) SELECT $1, min(seq), max(seq) FROM n WHERE answered = 'upload'`
-)
+// insertChunk appends entries to the account's ledger, in the order given.
+// Nobody else does meanwhile: its lease is locked.
+const insertChunk = `INSERT INTO ledger (account, seq, last, uploads, conversions, at, kinds, upload, bodies)
+	SELECT $1, l.seq, l.seq + $2::bigint - 1, $3, $4, $5, $6, $7, $8
+	FROM (SELECT nextval('ledger_seq') AS seq) AS l`
 
 // queueEntries appends tidied entries to the ledger.
 func queueEntries(t *tx, a conversions.AccountID, es []conversions.Entry) {
 	if len(es) == 0 {
 		return
 	}
-	rows, at := make([]int64, len(es)), make([]int64, len(es))
-	kinds, answered := make([]string, len(es)), make([]string, len(es))
-	p := newPaper(len(es))
+	list := make([]*conversions.Entry, len(es))
 	for i := range es {
-		e := &es[i]
-		rows[i], at[i], kinds[i], answered[i] = int64(e.Row), micros(e.At), string(e.Kind), string(answeredOp(e))
-		p.add(func(buf []byte) []byte { return compact.AppendEntry(buf, e) })
+		list[i] = &es[i]
 	}
-	text := insertEntries
-	if slices.Contains(answered, string(conversions.OpUpload)) {
-		text = insertAnswers
+	p := partsOf(list)
+	t.queue(insertChunk, quoted(a), len(es), p.uploads, p.rows, p.at, p.kinds, p.upload, p.bodies)
+}
+
+// parts are a chunk's entries as arrays.
+type parts struct {
+	uploads  int
+	rows, at []int64
+	kinds    []string
+	upload   []bool
+	bodies   [][]byte
+}
+
+func partsOf(es []*conversions.Entry) parts {
+	n := len(es)
+	p := parts{rows: make([]int64, n), at: make([]int64, n), kinds: make([]string, n), upload: make([]bool, n)}
+	docs := newPaper(n)
+	for i, e := range es {
+		p.rows[i], p.at[i], p.kinds[i] = int64(e.Row), micros(e.At), string(e.Kind)
+		if p.upload[i] = answeredOp(e) == conversions.OpUpload; p.upload[i] {
+			p.uploads++
+		}
+		docs.add(func(buf []byte) []byte { return compact.AppendEntry(buf, e) })
 	}
-	t.queue(text, quoted(a), rows, at, kinds, answered, p.docs())
+	p.bodies = docs.docs()
+	return p
 }
 
 // paper is documents in one piece of memory.
@@ -180,7 +210,7 @@ type paper struct {
 	ends []int
 }
 
-func newPaper(n int) *paper { return &paper{buf: make([]byte, 0, 400*n), ends: make([]int, 0, n)} }
+func newPaper(n int) *paper { return &paper{buf: make([]byte, 0, 256*n), ends: make([]int, 0, n)} }
 
 func (p *paper) add(write func([]byte) []byte) {
 	p.buf = write(p.buf)

@@ -7,18 +7,23 @@ import (
 	"closeloop/store/compact"
 )
 
+// newestChunk names the chunk of the ledger that a transaction has just
+// appended, for an account.
+const newestChunk = `SELECT max(last) FROM ledger WHERE account = `
+
 // The statements that write rows as a batch of entries leaves them.
 const (
 	insertRows = `INSERT INTO conversion (account, id, source, lead, stage, generation, order_id,
-			at, wanted_cents, known_cents, state, reason, known, currency, doc)
-		SELECT $1, n.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[],
+			at, wanted_cents, known_cents, state, reason, known, currency, doc, trail)
+		SELECT $1, n.*, ARRAY[(` + newestChunk + `$1)] FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[],
 			$8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[]) AS n`
 	// Rows are found again where this transaction read them: nobody else changes
 	// the account's rows meanwhile. By that alone: beside a condition on the
 	// account the planner may read all of its rows for each (settling 2,000 then
 	// took a second).
 	updateRows = `UPDATE conversion AS c SET at = n.at, wanted_cents = n.wanted_cents, known_cents = n.known_cents, state = n.state,
-			reason = n.reason, known = n.known, currency = n.currency, doc = n.doc
+			reason = n.reason, known = n.known, currency = n.currency, doc = n.doc,
+			trail = c.trail || (` + newestChunk + `$10)
 		FROM unnest($1::text[]::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
 			$9::bytea[]) AS n (place, at, wanted_cents, known_cents, state, reason, known, currency, doc)
 		WHERE c.ctid = n.place`
@@ -41,9 +46,13 @@ type rowColumns struct {
 	ids, at, wanted, known          []int64
 	state, reason, status, currency []string
 	docs                            *paper
+	most                            int
 }
 
 func (c *rowColumns) add(r *conversions.Row) {
+	if c.docs == nil { // nearly always all rows are new, or none
+		c.docs = newPaper(c.most)
+	}
 	wanted, known := cents(r)
 	c.ids, c.at = append(c.ids, int64(r.ID)), append(c.at, micros(r.Want.At))
 	c.wanted, c.known = append(c.wanted, int64(wanted)), append(c.known, int64(known))
@@ -52,20 +61,9 @@ func (c *rowColumns) add(r *conversions.Row) {
 	c.docs.add(func(buf []byte) []byte { return compact.AppendRow(buf, r) })
 }
 
-// cents is what a row adds to the sums.
-func cents(r *conversions.Row) (wanted, known conversions.Cents) {
-	if r.Want.Wanted {
-		wanted = r.Want.Value.Cents
-	}
-	if r.Known.Status == conversions.KnownThere {
-		known = r.Known.Value.Cents
-	}
-	return wanted, known
-}
-
 // queueRows writes the rows. Two of one key cannot be: the second is refused.
 func (r *recorder) queueRows(t *tx) {
-	fresh, old := rowColumns{docs: newPaper(len(r.changed))}, rowColumns{docs: newPaper(len(r.changed))}
+	fresh, old := rowColumns{most: len(r.changed)}, rowColumns{most: len(r.changed)}
 	var places, source, lead, stage, orderID []string
 	var generation []int32
 	for _, c := range r.changed {
@@ -86,7 +84,7 @@ func (r *recorder) queueRows(t *tx) {
 	}
 	if len(old.ids) > 0 {
 		t.exec(exactly(len(places)), updateRows, places,
-			old.at, old.wanted, old.known, old.state, old.reason, old.status, old.currency, old.docs.docs())
+			old.at, old.wanted, old.known, old.state, old.reason, old.status, old.currency, old.docs.docs(), quoted(r.account))
 	}
 }
 
@@ -136,12 +134,12 @@ func (p *places) add(id conversions.RowID, at place) {
 func (r *recorder) queuePending(t *tx) {
 	var gone, come places
 	for _, c := range r.changed {
-		was, is := placeOf(&c.before), placeOf(&c.now)
+		was, is := c.stood, placeOf(&c.now)
 		if was == is {
 			continue
 		}
 		if was != (place{}) {
-			gone.add(c.before.ID, was)
+			gone.add(c.now.ID, was)
 		}
 		if is != (place{}) {
 			come.add(c.now.ID, is)

@@ -78,7 +78,7 @@ func (r *recorder) noticeRetracted(ctx context.Context, t *tx) error {
 	var sources, leads []string
 	for _, c := range r.changed {
 		is := c.now.Known.Status == conversions.KnownRetracted && c.now.Want.Wanted
-		if is && c.before.Known.Status != conversions.KnownRetracted {
+		if is && c.known != conversions.KnownRetracted {
 			sources, leads = append(sources, quoted(c.now.Key.Source)), append(leads, quoted(c.now.Key.Lead))
 		}
 	}

@@ -53,11 +53,7 @@ func askedFor(ctx context.Context, t *tx, f conversions.Filter) (asked, error) {
 	if narrow == (conversions.Filter{}) {
 		return asked{all: true, from: math.MinInt64, to: math.MaxInt64}, nil
 	}
-	w := &where{}
-	if f.Account != "" {
-		w.add(`c.account = ?`, quoted(f.Account))
-	}
-	w.selection(f)
+	text, args := askedQuery(f)
 	a := asked{ids: map[conversions.RowID]bool{}, from: math.MaxInt64, to: math.MinInt64}
 	t.query(func(rows pgx.Rows) error {
 		var id, at int64
@@ -66,7 +62,7 @@ func askedFor(ctx context.Context, t *tx, f conversions.Filter) (asked, error) {
 		}
 		a.ids[conversions.RowID(id)], a.from, a.to = true, min(a.from, at), max(a.to, at)
 		return nil
-	}, `SELECT c.id, c.at FROM conversion AS c`+w.String(), w.args...)
+	}, text, args...)
 	err := t.flush(ctx)
 	a.none = len(a.ids) == 0
 	a.from -= conversions.TwinWindow.Microseconds()
@@ -74,8 +70,32 @@ func askedFor(ctx context.Context, t *tx, f conversions.Filter) (asked, error) {
 	return a, err
 }
 
+// askedQuery selects the rows that a filter selects.
+func askedQuery(f conversions.Filter) (text string, args []any) {
+	w := &where{}
+	if f.Account != "" {
+		w.add(`c.account = ?`, quoted(f.Account))
+	}
+	w.selection(f)
+	return `SELECT c.id, c.at FROM conversion AS c` + w.String(), w.args
+}
+
 // nearTwins reads the rows that have a twin if the persons are the same.
 func nearTwins(ctx context.Context, t *tx, f conversions.Filter, a asked) ([]conversions.TwinRow, error) {
+	text, args := nearQuery(f, a)
+	var all []conversions.TwinRow
+	t.query(func(rows pgx.Rows) error {
+		r, err := readRow(rows)
+		if twin, ok := r.Twin(); ok && err == nil {
+			all = append(all, twin)
+		}
+		return err
+	}, text, args...)
+	err := t.flush(ctx)
+	return conversions.NearTwins(all), err
+}
+
+func nearQuery(f conversions.Filter, a asked) (text string, args []any) {
 	w := &where{}
 	if f.Account != "" {
 		w.add(`account = ?`, quoted(f.Account))
@@ -84,17 +104,23 @@ func nearTwins(ctx context.Context, t *tx, f conversions.Filter, a asked) ([]con
 		w.add(`stage = ?`, string(f.Stage))
 	}
 	w.add(`at BETWEEN ? AND ?`, a.from, a.to)
-	var all []conversions.TwinRow
-	t.query(func(rows pgx.Rows) error {
-		r, err := readRow(rows)
-		if twin, ok := r.Twin(); ok && err == nil {
-			all = append(all, twin)
-		}
-		return err
-	}, `SELECT doc FROM conversion`+w.String(), w.args...)
-	err := t.flush(ctx)
-	return conversions.NearTwins(all), err
+	return `SELECT doc FROM conversion` + w.String(), w.args
 }
+
+// selectPersons reads the side rows of all events of rows' leads, and
+// selectTwins the rows of pairs.
+const (
+	selectPersons = `SELECT n.id, i.doc FROM unnest($1::text[], $2::bigint[]) AS n (account, id)
+		CROSS JOIN LATERAL (SELECT account, source, lead FROM conversion WHERE account = n.account AND id = n.id OFFSET 0) AS c
+		CROSS JOIN LATERAL (SELECT seq FROM event
+			WHERE account = c.account AND source = c.source AND lead = c.lead AND lead <> '' OFFSET 0) AS e
+		CROSS JOIN LATERAL (SELECT doc FROM identity WHERE account = c.account AND seq = e.seq OFFSET 0) AS i`
+	selectTwins = `SELECT n.id IN (
+			SELECT unnest(b.rows) FROM (SELECT DISTINCT account FROM unnest($1::text[]) AS a (account)) AS a
+			CROSS JOIN LATERAL (SELECT rows FROM batch WHERE account = a.account AND settled IS NULL OFFSET 0) AS b), c.doc
+		FROM unnest($1::text[], $2::bigint[]) AS n (account, id)
+		CROSS JOIN LATERAL (SELECT doc FROM conversion WHERE account = n.account AND id = n.id OFFSET 0) AS c`
+)
 
 // addPersons reads the side rows of the rows' leads.
 func addPersons(ctx context.Context, t *tx, twins []conversions.TwinRow) error {
@@ -117,10 +143,7 @@ func addPersons(ctx context.Context, t *tx, twins []conversions.TwinRow) error {
 		r := place[conversions.RowID(id)]
 		r.Persons = append(r.Persons, p)
 		return nil
-	}, `SELECT c.id, i.doc FROM unnest($1::text[], $2::bigint[]) AS n (account, id)
-		JOIN conversion AS c ON c.account = n.account AND c.id = n.id
-		JOIN event AS e ON e.account = c.account AND e.source = c.source AND e.lead = c.lead AND e.lead <> ''
-		JOIN identity AS i ON i.account = e.account AND i.seq = e.seq`, accounts, ids)
+	}, selectPersons, accounts, ids)
 	return t.flush(ctx)
 }
 
@@ -151,11 +174,8 @@ func twinRows(ctx context.Context, t *tx, near []conversions.TwinRow, pairs []co
 			accounts, ids = append(accounts, quoted(r.Account)), append(ids, int64(r.ID))
 		}
 	}
-	w := &where{}
-	text := `SELECT c.id IN (` + w.flying("") + `), c.doc FROM unnest(` + w.arg(accounts) + `::text[], ` + w.arg(ids) + `::bigint[]) AS n (account, id)
-		JOIN conversion AS c ON c.account = n.account AND c.id = n.id`
 	var rows []conversions.Row
-	t.query(into(&rows, readListed), text, w.args...)
+	t.query(into(&rows, readListed), selectTwins, accounts, ids)
 	if err := t.flush(ctx); err != nil {
 		return nil, err
 	}

@@ -1,5 +1,5 @@
 -- Times are microseconds since 1970 in UTC; a time that is not there is the year 1, or NULL where the column allows it.
--- Documents (doc, person, body of the ledger, manifest) are written by closeloop/store/compact and read by it alone;
+-- Documents (doc, bodies of the ledger, manifest) are written by closeloop/store/compact and read by it alone;
 -- columns repeat of a document only what is searched, sorted or summed. Texts from outside are written so that
 -- PostgreSQL can hold them (quote.go), and compared byte by byte (COLLATE "C").
 -- The account leads every key, so that a distributed PostgreSQL can keep an account's rows together; only "bound", which
@@ -33,6 +33,16 @@ CREATE INDEX event_lead ON event (account, source, lead, outcome) WHERE lead <> 
 CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$;
 CREATE TRIGGER event_keep BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION keep();
 CREATE TRIGGER event_keep_all BEFORE TRUNCATE ON event EXECUTE FUNCTION keep();
+
+-- How many events there are: a line for each of a commit's kinds, added up now and then. A line that replicas shared
+-- would have their commits follow one another, and would leave a dead version at every commit while a backup reads.
+CREATE TABLE received (
+  events  bigint NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  source  text COLLATE "C" NOT NULL,
+  kind    text COLLATE "C" NOT NULL,
+  outcome text COLLATE "C" NOT NULL
+);
 
 -- What could identify a person, apart from its event so that it can be erased.
 CREATE TABLE identity (
@@ -84,6 +94,7 @@ CREATE TABLE conversion (
   reason       text COLLATE "C" NOT NULL,
   known        text COLLATE "C" NOT NULL, -- the known status; empty while Google surely holds nothing
   currency     text COLLATE "C" NOT NULL,
+  trail        bigint[] NOT NULL, -- the chunks of the ledger in which its entries stand, in order, by their last entries
   doc          bytea NOT NULL,
   PRIMARY KEY (account, id)
 ) WITH (fillfactor = 50);
@@ -91,6 +102,21 @@ CREATE UNIQUE INDEX conversion_key ON conversion (account, lead, source, stage, 
 CREATE INDEX conversion_at ON conversion (account, at, id);
 CREATE INDEX conversion_order ON conversion (account, order_id);
 ALTER TABLE conversion ALTER COLUMN doc SET STORAGE MAIN; -- beside the row, not elsewhere
+
+-- The sums of conversion, kept by the transactions that change it, so that a summary does not read every row. Whoever
+-- changes an account's rows holds its lease, so they are nobody else's at the time. A sum that came to nothing stays with
+-- 0 rows.
+CREATE TABLE total (
+  rows     bigint NOT NULL,
+  wanted   bigint NOT NULL, -- wanted_cents
+  known    bigint NOT NULL, -- known_cents
+  account  text COLLATE "C" NOT NULL,
+  stage    text COLLATE "C" NOT NULL,
+  state    text COLLATE "C" NOT NULL,
+  reason   text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  PRIMARY KEY (account, stage, state, reason, currency)
+) WITH (fillfactor = 50);
 
 -- What wants attention, in the order in which a run claims it. Narrow, so that a claim reads little.
 CREATE TABLE pending (
@@ -135,7 +161,16 @@ CREATE TABLE contact_click (
   PRIMARY KEY (account, source, contact, at, seq)
 );
 
--- Up to which event contact_click is complete: what came after it is gathered when a program next wants it.
+-- Which leads name a contact, to fold them again when the contact brings a click id. Erasable. Written with contact_click.
+CREATE TABLE contact_lead (
+  account text COLLATE "C" NOT NULL,
+  source  text COLLATE "C" NOT NULL,
+  contact text COLLATE "C" NOT NULL,
+  lead    text COLLATE "C" NOT NULL,
+  PRIMARY KEY (account, source, contact, lead)
+);
+
+-- Up to which event both are complete: what came after it is gathered when a program next wants it.
 CREATE TABLE contact_mark (
   one  integer PRIMARY KEY CHECK (one = 1),
   upto bigint NOT NULL
@@ -198,28 +233,27 @@ CREATE INDEX batch_settled ON batch (account, settled) INCLUDE (uploaded) WHERE 
 CREATE INDEX batch_polled ON batch (account, poll_at, seq) WHERE poll_at IS NOT NULL; -- what the vendor is to be asked about
 CREATE INDEX batch_failed ON batch (account) WHERE call IS NOT NULL; -- for the history of the rows they held
 
--- Everything decided, sent and answered. Append-only: see the triggers. An account's entries are written under the lock
--- of its lease, so their numbers grow in the order in which they are committed.
+-- Everything decided, sent and answered, in chunks: what one transaction appends for an account, its entries' parts side by
+-- side. A row of its own for each entry, and its place in two indexes, cost a settlement more than all else it writes.
+-- Append-only: see the triggers. An account's entries are written under the lock of its lease, so their numbers grow in
+-- the order in which they are committed; numbers are given out a block at a time.
+CREATE SEQUENCE ledger_seq INCREMENT BY 65536;
 CREATE TABLE ledger (
-  seq        bigint GENERATED BY DEFAULT AS IDENTITY,
-  conversion bigint NOT NULL,    -- 0 when the entry is about no row
-  at         bigint NOT NULL,
-  account    text COLLATE "C" NOT NULL,
-  kind       text COLLATE "C" NOT NULL,
-  answered   text COLLATE "C" NOT NULL, -- the operation whose fate the entry tells; empty for other entries, and while it is open
-  body       bytea NOT NULL,
-  PRIMARY KEY (account, seq)
+  seq         bigint NOT NULL,    -- the number of the chunk's first entry; the others follow without a gap
+  last        bigint NOT NULL,    -- the number of its last entry
+  uploads     integer NOT NULL,   -- how many entries tell the fate of an upload
+  account     text COLLATE "C" NOT NULL,
+  conversions bigint[] NOT NULL,  -- 0 when the entry is about no row
+  at          bigint[] NOT NULL,
+  kinds       text[] NOT NULL,
+  upload      boolean[] NOT NULL, -- whether the entry tells the fate of an upload
+  bodies      bytea[] NOT NULL,
+  PRIMARY KEY (account, last),
+  CHECK (last - seq < 65536)
 );
-CREATE INDEX ledger_conversion ON ledger (account, conversion, seq);
-
--- Where in the ledger answers to uploads stand, for the guard of mass refusals: a row for each batch's answers costs less
--- than an index of them.
-CREATE TABLE told (
-  first   bigint NOT NULL, -- the ledger's number of the first and the last of them
-  last    bigint NOT NULL,
-  account text COLLATE "C" NOT NULL,
-  PRIMARY KEY (account, last)
-);
+CREATE INDEX ledger_upload ON ledger (account, last) WHERE uploads > 0; -- the latest answers, for the guard of mass refusals
+ALTER TABLE ledger ALTER COLUMN bodies SET STORAGE EXTERNAL; -- as manifests
+ALTER TABLE ledger ALTER COLUMN conversions SET STORAGE EXTERNAL;
 
 CREATE TRIGGER ledger_keep BEFORE UPDATE OR DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION keep();
 CREATE TRIGGER ledger_keep_all BEFORE TRUNCATE ON ledger EXECUTE FUNCTION keep();

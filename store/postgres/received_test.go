@@ -1,0 +1,66 @@
+package postgres_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"closeloop/conversions"
+	"closeloop/store/postgres"
+)
+
+// TestCountsAreAddedUp has replicas that start, take a few deliveries and end,
+// again and again: each adds up what there is while others go on counting.
+func TestCountsAreAddedUp(t *testing.T) {
+	t.Parallel()
+	const replicas, lives, each = 4, 5, 12
+	dsn := server.Database(t)
+	var wg sync.WaitGroup
+	for r := range replicas {
+		wg.Go(func() {
+			for life := range lives {
+				takeDeliveries(t, dsn, each, int64(r*lives+life)*each)
+			}
+		})
+	}
+	wg.Wait()
+	takeDeliveries(t, dsn, 1, replicas*lives*each)
+	s := open(t, dsn, postgres.Options{})
+	got, err := s.Received(t.Context(), conversions.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for _, n := range got {
+		sum += n.Events
+	}
+	if want := replicas*lives*each + 1; sum != want || len(got) != 2 {
+		t.Errorf("counted %d events in %d kinds, want %d in 2: %+v", sum, len(got), want, got)
+	}
+	var lines int
+	if err := pool(t, dsn).QueryRow(t.Context(), "SELECT count(*) FROM received").Scan(&lines); err != nil || lines != 2 {
+		t.Errorf("%d lines of counts are left, %v; want one of each kind", lines, err)
+	}
+}
+
+// takeDeliveries is a short life of a replica.
+func takeDeliveries(t *testing.T, dsn string, n int, first int64) {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), dsn, postgres.Options{Conns: 2})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for i := first; i < first+int64(n); i++ {
+		e := sample(i, fmt.Sprintf("call_%d", i))
+		if i%2 == 0 {
+			e.Outcome = "quoted"
+		}
+		if _, err := s.Append(t.Context(), e); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
