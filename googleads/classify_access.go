@@ -59,7 +59,7 @@ var authorization = table{
 }
 
 // hintDataManager names the way out for those whom Google no longer lets use this API.
-const hintDataManager = "Set `api: data_manager` for this account; the queued rows are kept."
+const hintDataManager = "Set `api: data_manager` for this account, as closeloop account migrate does; the queued rows are kept."
 
 // notAllowlisted is NotAllowlistedError, Google Ads API v25. Since 15 June 2026 it closes UploadClickConversions to new
 // adopters (Google Ads developer blog, May 2026).
