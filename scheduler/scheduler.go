@@ -245,10 +245,7 @@ func (s *Scheduler) fire(ctx context.Context, a *account) {
 		return
 	}
 	err = s.recovered(func() error {
-		if _, err := s.runAccount(ctx, a, false); err != nil {
-			return err
-		}
-		return s.paid(ctx, a, plan)
+		return s.runPlanned(ctx, a, plan)
 	})
 	if err != nil {
 		s.logFailure(ctx, a, "run", err)
