@@ -161,7 +161,7 @@ func printReport(w io.Writer, r scheduler.Report) {
 		fmt.Fprintf(w, "  the call failed: %s (%s)\n  hint: %s\n", r.Failed.Sentence, r.Failed.Code, r.Failed.Hint)
 	}
 	if r.Unanswered > 0 {
-		fmt.Fprintf(w, "  requests without an answer: %d; sent again, exactly as they were, from %s on\n",
+		fmt.Fprintf(w, "  requests without an answer: %d; sent again from %s on\n",
 			r.Unanswered, r.SendAgain.Format("15:04:05"))
 	}
 	for _, p := range r.Paused {
