@@ -1,7 +1,6 @@
 package datamanager
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -63,48 +62,6 @@ func isWord(s string) bool {
 		return false
 	}
 	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == ""
-}
-
-// merge returns the answer of a row with two reasons: the more blocking one, which lists the other's code. Equally
-// blocking, the first stays.
-func merge(a, b conversions.Answer) conversions.Answer {
-	if severity(b) > severity(a) {
-		a, b = b, a
-	}
-	others := slices.Clone(a.Others)
-	for _, code := range append([]string{b.Code}, b.Others...) {
-		if code != a.Code && !slices.Contains(others, code) {
-			others = append(others, code)
-		}
-	}
-	a.Others = others
-	return a
-}
-
-// severity orders answers by how much they block.
-func severity(a conversions.Answer) int {
-	switch a.Verdict {
-	case conversions.Pause:
-		if a.Scope == conversions.ScopeAccount {
-			return 8
-		}
-		return 7
-	case conversions.FixBatch:
-		return 6
-	case conversions.Refused:
-		return 5
-	case conversions.Later:
-		return 4
-	case conversions.Retry:
-		return 3
-	case conversions.AlreadyThere:
-		if a.By == conversions.ByOrderID {
-			return 2
-		}
-		return 1
-	default:
-		return 0
-	}
 }
 
 func refuse(sentence, hint string) conversions.Answer {

@@ -153,7 +153,7 @@ func (g group) locatedBy(number numbering) (map[int]conversions.Answer, bool) {
 			seen[row] = true
 			a := e.answer()
 			if have, ok := located[row]; ok {
-				a = merge(have, a)
+				a = have.Merge(a)
 			}
 			located[row] = a
 		}
@@ -222,7 +222,7 @@ func (g group) counted() conversions.Answer {
 	case n == 1:
 		a = t.reasons[0]
 		for _, other := range t.reasons[1:] {
-			a = merge(a, other)
+			a = a.Merge(other)
 		}
 	case len(t.reasons) == 1 && t.total == n:
 		a = t.reasons[0]

@@ -72,7 +72,7 @@ func (found *attribution) add(items []conversions.Item, l layout, v violation) {
 	switch {
 	case a.Scope == conversions.ScopeAccount:
 		if found.account != nil {
-			a = merge(*found.account, a)
+			a = found.account.Merge(a)
 		}
 		found.account = &a
 	case v.place.part == ofEvent && v.place.index < len(items):
@@ -84,13 +84,13 @@ func (found *attribution) add(items []conversions.Item, l layout, v violation) {
 	case found.loose.Code == "":
 		found.loose = a
 	default:
-		found.loose = merge(found.loose, a)
+		found.loose = found.loose.Merge(a)
 	}
 }
 
 func (found *attribution) name(i int, a conversions.Answer) {
 	if have, ok := found.own[i]; ok {
-		a = merge(have, a)
+		a = have.Merge(a)
 	}
 	found.own[i] = a
 }

@@ -220,7 +220,7 @@ func wholeCall(f failure, c codes.Code) conversions.Answer {
 			a.Code = name
 		}
 		if i > 0 {
-			a = merge(whole, a)
+			a = whole.Merge(a)
 		}
 		whole = a
 	}

@@ -1,7 +1,6 @@
 package googleads
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -131,60 +130,4 @@ func (e codedError) answer() conversions.Answer {
 		a.Others = append(a.Others, "API version "+e.version)
 	}
 	return a
-}
-
-// merge returns the answer of a row with two errors: the more blocking one, which lists the other's code. Equally
-// blocking, the first stays.
-func merge(a, b conversions.Answer) conversions.Answer {
-	if severity(b) > severity(a) {
-		a, b = b, a
-	}
-	others := slices.Clone(a.Others)
-	for _, code := range append([]string{b.Code}, b.Others...) {
-		if code != a.Code && !slices.Contains(others, code) {
-			others = append(others, code)
-		}
-	}
-	a.Others = others
-	return a
-}
-
-// severity orders answers by how much they block.
-func severity(a conversions.Answer) int {
-	switch a.Verdict {
-	case conversions.Pause:
-		if a.Scope == conversions.ScopeAccount {
-			return 12
-		}
-		return 11
-	case conversions.FixBatch:
-		return 10
-	case conversions.Refused:
-		return 9
-	case conversions.Later:
-		return 8
-	case conversions.Retry:
-		return 7
-	case conversions.AlreadyThere:
-		return weight(a.By)
-	default:
-		return 0
-	}
-}
-
-// weight orders ways of being there by how much they say: an order id is ours for certain, a click and time need not be;
-// a retraction is final, a newer correction outdates ours.
-func weight(by conversions.Identity) int {
-	switch by {
-	case conversions.ByRetraction:
-		return 5
-	case conversions.ByNewerAdjustment:
-		return 4
-	case conversions.ByAdjustment:
-		return 3
-	case conversions.ByOrderID:
-		return 2
-	default:
-		return 1
-	}
 }

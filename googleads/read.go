@@ -46,14 +46,14 @@ func (r *reading) add(e codedError) {
 	a := e.answer()
 	if e.row == nil || *e.row < 0 || int(*e.row) >= len(r.answers) {
 		if r.loose != nil {
-			a = merge(*r.loose, a)
+			a = r.loose.Merge(a)
 		}
 		r.loose = &a
 		return
 	}
 	i := *e.row
 	if r.explained[i] {
-		a = merge(r.answers[i], a)
+		a = r.answers[i].Merge(a)
 	}
 	r.answers[i], r.explained[i] = a, true
 }
