@@ -204,6 +204,7 @@ func TestReplicas(t *testing.T) {
 		t.Fatal(err)
 	}
 	killed := time.Now()
+	f.mends(t) // what is measured is the takeover, not how slow Google still is
 	f.mu.Lock()
 	dies.gone = true
 	f.mu.Unlock()
