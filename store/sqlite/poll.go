@@ -47,7 +47,7 @@ func (s *Store) Polled(ctx context.Context, l conversions.Lease, p conversions.P
 		if n == 0 {
 			return conversions.ErrNotFound
 		}
-		return recordAnswers(ctx, t, l, p.Entries)
+		return recordAnswers(ctx, t, l, p.Entries, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("record status of batch %s: %w", p.Batch, err)

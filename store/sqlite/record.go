@@ -15,6 +15,9 @@ import (
 // under.
 var errForeign = errors.New("belongs to another account than the lease")
 
+// slabSize is how many rows share a piece of memory.
+const slabSize = 64
+
 // recorder applies entries to rows inside one write transaction: rows are read
 // once, entries appended in order, rows written once.
 type recorder struct {
@@ -22,8 +25,9 @@ type recorder struct {
 	rows    map[conversions.RowID]*recorded
 	changed []*recorded // in the order of their first entry
 	last    conversions.RowID
-	slab    []recorded // where rows points to
+	slab    []recorded // what another gives is cut from
 	chunk   *chunk
+	gone    []*recorded // what is pending no more
 	totals  totals
 	doc     []byte // of one row
 }
@@ -34,6 +38,7 @@ type recorded struct {
 	was      columns
 	stood    place
 	trail    []byte
+	length   int // of the trail when it was read
 	isNew    bool
 	click    string // what the click index is to hold
 	clickSet bool
@@ -44,14 +49,16 @@ type recorded struct {
 // are now. Entries with a Key create rows; an unknown row is
 // conversions.ErrNotFound.
 func record(ctx context.Context, t tx, l conversions.Lease, entries []conversions.Entry) error {
-	_, err := recordRows(ctx, t, l, entries)
+	_, err := recordRows(ctx, t, l, entries, nil)
 	return err
 }
 
-// recordRows is record for a caller that wants to see the changed rows.
-func recordRows(ctx context.Context, t tx, l conversions.Lease, entries []conversions.Entry) ([]*recorded, error) {
+// recordRows is record for a caller that wants to see the changed rows, and may
+// know them as they were read before. It is errMoved if one of these is not so
+// any more.
+func recordRows(ctx context.Context, t tx, l conversions.Lease, entries []conversions.Entry, known []recorded) ([]*recorded, error) {
 	r := recorder{account: l.Account}
-	if err := r.load(ctx, t, entries); err != nil {
+	if err := r.load(ctx, t, entries, known); err != nil {
 		return nil, err
 	}
 	for i := range entries {
@@ -64,23 +71,23 @@ func recordRows(ctx context.Context, t tx, l conversions.Lease, entries []conver
 			return nil, err
 		}
 	}
+	if err := r.leave(ctx, t); err != nil {
+		return nil, err
+	}
 	if err := r.totals.save(ctx, t); err != nil {
 		return nil, err
 	}
 	return r.changed, r.chunk.save(ctx, t)
 }
 
-// load reads the rows that entries are about, in one query.
-func (r *recorder) load(ctx context.Context, t tx, entries []conversions.Entry) (err error) {
-	ids := make([]conversions.RowID, 0, len(entries))
-	for i := range entries {
-		if e := &entries[i]; e.Key == nil && e.Row != 0 {
-			ids = append(ids, e.Row)
-		}
-	}
+// load reads the rows that entries are about and that are not known, in one
+// query.
+func (r *recorder) load(ctx context.Context, t tx, entries []conversions.Entry, known []recorded) (err error) {
 	r.rows = make(map[conversions.RowID]*recorded, len(entries))
-	r.slab = make([]recorded, 0, len(entries))
-	if len(ids) > 0 {
+	for i := range known {
+		r.rows[known[i].now.ID] = &known[i]
+	}
+	if ids := r.missing(entries); len(ids) > 0 {
 		err = each(ctx, t.query, r.read, `SELECT trail, doc `+fromIDs, list(ids), string(r.account))
 		if err != nil {
 			return err
@@ -95,23 +102,48 @@ func (r *recorder) load(ctx context.Context, t tx, entries []conversions.Entry) 
 	return err
 }
 
-// another returns room for one more row: there is one for every entry.
+// another returns room for one more row.
 func (r *recorder) another() *recorded {
+	if len(r.slab) == cap(r.slab) {
+		r.slab = make([]recorded, 0, slabSize)
+	}
 	r.slab = append(r.slab, recorded{})
 	return &r.slab[len(r.slab)-1]
 }
 
+// missing lists the rows that entries are about and that are not held.
+func (r *recorder) missing(entries []conversions.Entry) []conversions.RowID {
+	var ids []conversions.RowID
+	for i := range entries {
+		if e := &entries[i]; e.Key == nil && e.Row != 0 && r.rows[e.Row] == nil {
+			ids = append(ids, e.Row)
+		}
+	}
+	return ids
+}
+
 func (r *recorder) read(rows *sql.Rows) (bool, error) {
 	c := r.another()
+	if err := c.read(rows); err != nil {
+		return false, err
+	}
+	r.rows[c.now.ID] = c
+	return true, nil
+}
+
+// read reads a row of the columns trail and doc.
+func (c *recorded) read(rows *sql.Rows) error {
 	var trail, doc sql.RawBytes
 	if err := rows.Scan(&trail, &doc); err != nil {
-		return false, fmt.Errorf("scan row: %w", err)
+		return fmt.Errorf("scan row: %w", err)
 	}
 	c.trail = append(make([]byte, 0, len(trail)+binary.MaxVarintLen64), trail...)
-	err := compact.ReadRow(doc, &c.now)
+	c.length = len(trail)
+	if err := compact.ReadRow(doc, &c.now); err != nil {
+		return readable("row", err)
+	}
 	c.was, c.stood = columnsOf(&c.now), placeOf(&c.now)
-	r.rows[c.now.ID] = c
-	return true, readable("row", err)
+	return nil
 }
 
 // fromIDs selects conversions by a list of ids. The plus keeps SQLite from
@@ -165,7 +197,7 @@ func (r *recorder) save(ctx context.Context, t tx, c *recorded) error {
 	if err := c.saveRow(ctx, t, r.doc); err != nil {
 		return fmt.Errorf("write row %d: %w", c.now.ID, err)
 	}
-	if err := c.savePending(ctx, t); err != nil {
+	if err := r.savePending(ctx, t, c); err != nil {
 		return fmt.Errorf("write due time of row %d: %w", c.now.ID, err)
 	}
 	if err := c.saveClick(ctx, t); err != nil {
@@ -191,62 +223,35 @@ func columnsOf(r *conversions.Row) columns {
 
 // saveRow writes what changed. SQLite rewrites an index also for a value that
 // stays, and every value handed over costs.
-func (c *recorded) saveRow(ctx context.Context, t tx, doc []byte) (err error) {
+func (c *recorded) saveRow(ctx context.Context, t tx, doc []byte) error {
 	r := &c.now
 	was, is := c.was, columnsOf(r)
-	switch {
-	case c.isNew:
-		_, err = t.exec(ctx, `INSERT INTO conversion (id, account, source, lead, stage, generation, order_id,
+	if c.isNew {
+		_, err := t.exec(ctx, `INSERT INTO conversion (id, account, source, lead, stage, generation, order_id,
 			at, state, reason, known, currency, wanted_cents, known_cents, trail, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			int64(r.ID), string(r.Key.Account), r.Key.Source, string(r.Key.Lead), string(r.Key.Stage), r.Key.Generation, r.OrderID,
 			is.at, string(is.state), string(is.reason), string(is.known), is.currency, int64(is.wanted), int64(is.held), c.trail, doc)
+		return err
+	}
+	const asRead = ` WHERE id = ? AND trail = ?`
+	var n int
+	var err error
+	switch id, trail := int64(r.ID), c.trail[:c.length]; {
 	case was.at != is.at:
-		_, err = t.exec(ctx, `UPDATE conversion SET at = ?, state = ?, reason = ?, known = ?, currency = ?, wanted_cents = ?,
-			known_cents = ?, trail = ?, doc = ? WHERE id = ?`,
-			is.at, string(is.state), string(is.reason), string(is.known), is.currency, int64(is.wanted), int64(is.held), c.trail, doc, int64(r.ID))
+		n, err = t.changed(ctx, `UPDATE conversion SET at = ?, state = ?, reason = ?, known = ?, currency = ?, wanted_cents = ?,
+			known_cents = ?, trail = ?, doc = ?`+asRead,
+			is.at, string(is.state), string(is.reason), string(is.known), is.currency, int64(is.wanted), int64(is.held), c.trail, doc, id, trail)
 	case was.reason != is.reason || was.currency != is.currency || was.wanted != is.wanted:
-		_, err = t.exec(ctx, `UPDATE conversion SET state = ?, reason = ?, known = ?, currency = ?, wanted_cents = ?,
-			known_cents = ?, trail = ?, doc = ? WHERE id = ?`,
-			string(is.state), string(is.reason), string(is.known), is.currency, int64(is.wanted), int64(is.held), c.trail, doc, int64(r.ID))
+		n, err = t.changed(ctx, `UPDATE conversion SET state = ?, reason = ?, known = ?, currency = ?, wanted_cents = ?,
+			known_cents = ?, trail = ?, doc = ?`+asRead,
+			string(is.state), string(is.reason), string(is.known), is.currency, int64(is.wanted), int64(is.held), c.trail, doc, id, trail)
 	default: // what an answer changes
-		_, err = t.exec(ctx, `UPDATE conversion SET state = ?, known = ?, known_cents = ?, trail = ?, doc = ? WHERE id = ?`,
-			string(is.state), string(is.known), int64(is.held), c.trail, doc, int64(r.ID))
+		n, err = t.changed(ctx, `UPDATE conversion SET state = ?, known = ?, known_cents = ?, trail = ?, doc = ?`+asRead,
+			string(is.state), string(is.known), int64(is.held), c.trail, doc, id, trail)
 	}
-	return err
-}
-
-// place is where a row stands among what is pending; the zero place is not
-// there.
-type place struct {
-	rank, deadline, due int64
-	op                  conversions.Operation
-	action              string
-}
-
-func placeOf(r *conversions.Row) place {
-	if r.Due.IsZero() {
-		return place{}
+	if err == nil && n == 0 {
+		err = errMoved
 	}
-	return place{int64(r.Key.Stage.Rank()), micros(r.Deadline()), micros(r.Due), r.Next(), r.Action()}
-}
-
-func (c *recorded) savePending(ctx context.Context, t tx) error {
-	was, is := c.stood, placeOf(&c.now)
-	if was == is {
-		return nil
-	}
-	if was != (place{}) {
-		_, err := t.exec(ctx, `DELETE FROM pending WHERE account = ? AND rank = ? AND deadline = ? AND conversion = ?`,
-			string(c.now.Key.Account), was.rank, was.deadline, int64(c.now.ID))
-		if err != nil {
-			return err
-		}
-	}
-	if is == (place{}) {
-		return nil
-	}
-	_, err := t.exec(ctx, `INSERT INTO pending (account, rank, deadline, conversion, due, op, action) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		string(c.now.Key.Account), is.rank, is.deadline, int64(c.now.ID), is.due, string(is.op), is.action)
 	return err
 }
 

@@ -13,19 +13,23 @@ import (
 
 // selectDue reads pending in its own order, up to the limit, with one look-up
 // each: CROSS JOIN keeps the order of the tables.
-const selectDue = `SELECT c.doc FROM pending AS p CROSS JOIN conversion AS c ON c.id = p.conversion
+const selectDue = `SELECT c.trail, c.doc FROM pending AS p CROSS JOIN conversion AS c ON c.id = p.conversion
 	WHERE p.account = ?1 AND p.due <= ?2 AND (?5 = '' OR p.op = ?5)
 		AND p.action NOT IN (SELECT value FROM json_each(?3)) AND p.conversion NOT IN (` + inFlight + `?1)
 	ORDER BY p.rank, p.deadline, p.conversion LIMIT ?4`
 
 // Due implements store.Sending.
 func (s *Store) Due(ctx context.Context, a conversions.AccountID, c conversions.Claim) ([]conversions.Row, error) {
-	rows, err := collectRows(ctx, s.reads.QueryContext, min(c.Limit, conversions.MaxItems), selectDue,
-		string(a), micros(c.Now), list(c.Without), c.Limit, string(c.Only))
+	found := make([]recorded, 0, min(c.Limit, conversions.MaxItems))
+	err := each(ctx, s.reads.QueryContext, func(rows *sql.Rows) (bool, error) {
+		found = append(found, recorded{})
+		return true, found[len(found)-1].read(rows)
+	}, selectDue, string(a), micros(c.Now), list(c.Without), c.Limit, string(c.Only))
 	if err != nil {
 		return nil, fmt.Errorf("read due rows of %s: %w", a, err)
 	}
-	return rows, nil
+	s.memory.keep(a, found)
+	return rowsOf(found), nil
 }
 
 // Rows implements store.Sending.

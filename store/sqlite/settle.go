@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"closeloop/conversions"
@@ -9,21 +10,29 @@ import (
 
 // Settle implements store.Sending.
 func (s *Store) Settle(ctx context.Context, l conversions.Lease, set conversions.Settlement) error {
-	err := s.guarded(ctx, l, func(ctx context.Context, t tx) error {
-		if err := endBatch(ctx, t, l, set); err != nil {
-			return err
-		}
-		return recordAnswers(ctx, t, l, set.Entries)
-	})
+	err := s.settle(ctx, l, set, s.memory.take(l.Account))
+	if errors.Is(err, errMoved) {
+		err = s.settle(ctx, l, set, nil)
+	}
 	if err != nil {
 		return fmt.Errorf("settle batch %s: %w", set.Batch, err)
 	}
 	return nil
 }
 
-// recordAnswers is record for entries that tell what is at Google.
-func recordAnswers(ctx context.Context, t tx, l conversions.Lease, es []conversions.Entry) error {
-	changed, err := recordRows(ctx, t, l, es)
+func (s *Store) settle(ctx context.Context, l conversions.Lease, set conversions.Settlement, known []recorded) error {
+	return s.guarded(ctx, l, func(ctx context.Context, t tx) error {
+		if err := endBatch(ctx, t, l, set); err != nil {
+			return err
+		}
+		return recordAnswers(ctx, t, l, set.Entries, known)
+	})
+}
+
+// recordAnswers is record for entries that tell what is at Google. Rows that
+// are known need not be read.
+func recordAnswers(ctx context.Context, t tx, l conversions.Lease, es []conversions.Entry, known []recorded) error {
+	changed, err := recordRows(ctx, t, l, es, known)
 	if err != nil {
 		return err
 	}

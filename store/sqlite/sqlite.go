@@ -37,6 +37,7 @@ type Store struct {
 	writes *writer
 	reads  *sql.DB
 	ingest *ingest
+	memory memory // of the rows claimed last
 	once   sync.Once
 }
 

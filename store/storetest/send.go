@@ -64,6 +64,20 @@ func dueWithout(w *world) {
 	w.same("after the wait", 4, len(w.due()))
 }
 
+// dueBetween: rows are claimed and answered that have others between them.
+func dueBetween(w *world) {
+	rows := w.booked("L1", "L2", "L3", "L4", "L5", "L6")
+	w.due()
+	w.settle(w.begin(rows[0], rows[2], rows[5]), conversions.Answer{Verdict: conversions.Done})
+	w.same("those between", []string{"L2 booked", "L4 booked", "L5 booked"}, leadsOf(w.due()))
+	b := w.begin(rows[1], rows[3], rows[4])
+	set := w.settlement(b, conversions.Answer{Verdict: conversions.Done})
+	set.Entries[1] = rows[3].Answered(b, b.Items[1], conversions.Answer{Verdict: conversions.Retry}, w.now)
+	w.must(w.s.Settle(w.Context(), w.hold(), set))
+	w.now = w.now.Add(time.Hour)
+	w.same("one that is to be tried again", []string{"L4 booked"}, leadsOf(w.due()))
+}
+
 func beginApart(w *world) {
 	var rows []conversions.Row
 	for i, lead := range []conversions.LeadID{"L1", "L2", "L3", "L4", "L5"} {

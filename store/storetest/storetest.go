@@ -81,6 +81,7 @@ func cases() map[string]func(*world) {
 		"refold asks once for what was never sent":     refolds,
 		"due rows come in order":                       dueOrder,
 		"due leaves out what is in flight or excluded": dueWithout,
+		"rows between those answered stay due":         dueBetween,
 		"begin moves equal seconds apart":              beginApart,
 		"a claim of one operation leaves out others":   dueOnly,
 		"an adjustment goes where the upload went":     dueWhereUploaded,
