@@ -96,3 +96,19 @@ func ReadPerson(doc []byte, p *conversions.Person) error {
 	personFields(&c, p)
 	return c.end()
 }
+
+// ReadClickID reads from a side row no more than the id of its nth click, which
+// is empty if there is none, or gives ErrUnreadable.
+func ReadClickID(doc []byte, n int) (string, error) {
+	const clicks = 2 // see personFields
+	c := reader(doc)
+	var f conversions.FoundClick
+	for i := 0; i <= n && c.finds(clicks, shapeBytes); i++ {
+		if i < n {
+			c.pass()
+			continue
+		}
+		inner(&c, &f, foundClickFields)
+	}
+	return f.ID, c.end()
+}

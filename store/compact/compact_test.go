@@ -167,6 +167,23 @@ func TestNewerFieldsArePassedOver(t *testing.T) {
 	}
 }
 
+func TestReadClickID(t *testing.T) {
+	t.Parallel()
+	p := filled[conversions.Person](7)
+	p.Clicks = []conversions.FoundClick{{Click: conversions.Click{Kind: "gclid", ID: "first"}}, {Place: "field"}, {Click: conversions.Click{ID: "third"}}}
+	doc := compact.AppendPerson(nil, &p)
+	for n, want := range []string{"first", "", "third", ""} {
+		if got, err := compact.ReadClickID(doc, n); got != want || err != nil {
+			t.Errorf("click %d: got %q, %v, want %q", n, got, err, want)
+		}
+	}
+	for name, doc := range map[string][]byte{"empty": {}, "cut": doc[:len(doc)-3], "a click cut": {1, 2<<2 | 1, 2, 1<<2 | 1, 5}} {
+		if got, err := compact.ReadClickID(doc, 0); !errors.Is(err, compact.ErrUnreadable) {
+			t.Errorf("%s: got %q, %v, want ErrUnreadable", name, got, err)
+		}
+	}
+}
+
 func TestForeignBytesAreUnreadable(t *testing.T) {
 	t.Parallel()
 	for name, doc := range map[string][]byte{

@@ -33,59 +33,43 @@ func keyOf(it conversions.Item, at time.Time) slotKey {
 	return slotKey(append(second[3:8:8], sum[:11]...))
 }
 
-// fillClicks fills in the click ids of items from their events' side rows;
-// what was erased stays empty.
-func fillClicks(ctx context.Context, q queryer, items []conversions.Item) error {
-	seqs := make([]int64, 0, len(items))
-	for _, it := range items {
-		if !it.Click.IsZero() {
-			seqs = append(seqs, it.Click.Event)
-		}
-	}
-	people, err := peopleOf(ctx, q, seqs)
-	if err != nil {
-		return err
-	}
-	for i := range items {
-		it := &items[i]
-		it.ClickID = ""
-		if clicks := people[it.Click.Event].Clicks; !it.Click.IsZero() && it.Click.N < len(clicks) {
-			it.ClickID = clicks[it.Click.N].ID
-		}
-	}
-	return nil
-}
-
-// sideRow is a side row with its event's seq.
-type sideRow struct {
-	seq    int64
-	person conversions.Person
-}
-
 const (
 	selectPeople = `SELECT seq, doc FROM identity WHERE seq IN (SELECT value FROM json_each(?))`
 	selectSlots  = `SELECT conversion, key FROM slot WHERE account = ? AND conversion IN (SELECT value FROM json_each(?))`
 )
 
-func peopleOf(ctx context.Context, q queryer, seqs []int64) (map[int64]conversions.Person, error) {
-	found, err := collect(ctx, q, readSideRow, selectPeople, list(seqs))
+// fillClicks fills in the click ids of items from their events' side rows;
+// what was erased stays empty.
+func fillClicks(ctx context.Context, q queryer, items []conversions.Item) error {
+	seqs := make([]int64, 0, len(items))
+	first := make(map[int64]int, len(items)) // of the items of an event: several stages may share one
+	next := make([]int, len(items))          // of the items of the same event; 0 if there is none
+	for i := range items {
+		it := &items[i]
+		if it.ClickID = ""; it.Click.IsZero() {
+			continue
+		}
+		before, shared := first[it.Click.Event]
+		if first[it.Click.Event] = i; shared {
+			next[i] = before + 1
+		} else {
+			seqs = append(seqs, it.Click.Event)
+		}
+	}
+	err := each(ctx, q, func(rows *sql.Rows) (bool, error) {
+		var seq int64
+		var doc sql.RawBytes
+		err := rows.Scan(&seq, &doc)
+		for i := first[seq] + 1; err == nil && i > 0; i = next[i-1] {
+			it := &items[i-1]
+			it.ClickID, err = compact.ReadClickID(doc, it.Click.N)
+		}
+		return true, readable("side row", err)
+	}, selectPeople, list(seqs))
 	if err != nil {
-		return nil, fmt.Errorf("read side rows: %w", err)
+		return fmt.Errorf("read side rows: %w", err)
 	}
-	people := make(map[int64]conversions.Person, len(found))
-	for _, r := range found {
-		people[r.seq] = r.person
-	}
-	return people, nil
-}
-
-func readSideRow(rows *sql.Rows) (sideRow, error) {
-	var r sideRow
-	var doc sql.RawBytes
-	if err := rows.Scan(&r.seq, &doc); err != nil {
-		return r, fmt.Errorf("scan: %w", err)
-	}
-	return r, readable("side row", compact.ReadPerson(doc, &r.person))
+	return nil
 }
 
 // moveApart gives every upload of the batch a second that no other row has for
