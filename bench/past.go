@@ -41,8 +41,8 @@ func pastTexts() []string {
 			FROM n, conversion AS c WHERE c.id = (SELECT min(id) FROM conversion WHERE state = 'done')`,
 		numbers + `INSERT INTO click_index (conversion, account, click)
 			SELECT 1000000 + n.i, ` + owner + `, 'Cj0KCQjw' || hex(randomblob(41)) FROM n`,
-		numbers + `INSERT INTO slot (account, key, conversion)
-			SELECT ` + owner + `, CAST(unhex(printf('%010x', 1700000000 + n.i * 7919 % 7776000)) || randomblob(11) AS BLOB), 1000000 + n.i FROM n`,
+		numbers + `INSERT OR IGNORE INTO slot (key, conversion)
+			SELECT (1700000000 + n.i * 7919 % 7776000 << 28) + (random() & 0xfffffff), 1000000 + n.i FROM n`,
 		numbers + `INSERT INTO batch (account, id, run, api, customer, created, sent_at, attempts, settled, uploaded, rows, manifest)
 			SELECT ` + owner + `, 'past-' || n.i, b.run, b.api, b.customer, b.created` + when + `, b.sent_at, 1, b.settled` + when + `, 2000, b.rows, b.manifest
 			FROM n, batch AS b WHERE n.i % 2000 = 0 AND b.seq = 1`,

@@ -212,7 +212,7 @@ func forgetContactOf(ctx context.Context, t tx, e *conversions.Event) error {
 
 // forgetClickOf erases which click id a row wants and which seconds it took.
 func forgetClickOf(ctx context.Context, t tx, r *conversions.Row) error {
-	if _, err := t.exec(ctx, `DELETE FROM slot WHERE account = ? AND conversion = ?`, string(r.Key.Account), int64(r.ID)); err != nil {
+	if _, err := t.exec(ctx, `DELETE FROM slot WHERE conversion = ?`, int64(r.ID)); err != nil {
 		return fmt.Errorf("erase seconds of row %d: %w", r.ID, err)
 	}
 	if _, err := t.exec(ctx, `DELETE FROM click_index WHERE conversion = ?`, int64(r.ID)); err != nil {

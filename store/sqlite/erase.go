@@ -22,7 +22,7 @@ func (s *Store) Forget(ctx context.Context, a conversions.AccountID, source stri
 		const rows = `(SELECT id FROM conversion WHERE account = ?1 AND source = ?2 AND lead = ?3)`
 		for _, text := range []string{
 			`DELETE FROM click_index WHERE conversion IN ` + rows,
-			`DELETE FROM slot WHERE account = ?1 AND conversion IN ` + rows,
+			`DELETE FROM slot WHERE conversion IN ` + rows,
 		} {
 			if _, err := t.exec(ctx, text, args...); err != nil {
 				return err

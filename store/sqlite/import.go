@@ -239,10 +239,7 @@ func importBatch(ctx context.Context, t tx, b *store.Batch) error {
 		if it.Op != conversions.OpUpload || it.ClickID == "" {
 			continue
 		}
-		key := keyOf(*it, it.At)
-		_, err := t.exec(ctx, `INSERT INTO slot (account, key, conversion) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-			string(b.Account), key[:], int64(it.Row))
-		if err != nil {
+		if _, err := t.exec(ctx, insertSlot, int64(keyOf(b.Account, it, it.At)), int64(it.Row)); err != nil {
 			return err
 		}
 	}

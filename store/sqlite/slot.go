@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -18,24 +19,39 @@ import (
 // could be further away.
 const maxMoves = 120
 
-// slotKey names one second of one click for one action: the second, and a hash
-// of the three. Led by the second, the keys of a batch lie near each other in
-// the table, however large it is.
-type slotKey [16]byte
+// slotKey names one second of one click for one action of an account: the lower
+// 32 bits of the second, and 28 bits of a hash, moved on by a number of the
+// account. Led by the second, the keys of a batch lie near each other in the
+// table, however large it is. Two rows of one second whose hashes agree by
+// chance are kept a second apart without need.
+type slotKey int64
 
-func keyOf(it conversions.Item, at time.Time) slotKey {
+// hashBits is how many bits of a slotKey tell clicks of one second apart.
+const hashBits = 28
+
+func keyOf(a conversions.AccountID, it *conversions.Item, at time.Time) slotKey {
 	text := make([]byte, 0, 256)
 	for _, part := range []string{it.Action, string(it.Click.Kind), it.ClickID} {
 		text = append(append(text, part...), 0)
 	}
-	second := binary.BigEndian.AppendUint64(nil, uint64(at.Unix())) //nolint:gosec // only has to be distinct
-	sum := sha256.Sum256(append(text, second...))
-	return slotKey(append(second[3:8:8], sum[:11]...))
+	second := uint64(at.Unix()) //nolint:gosec // only has to be distinct
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(text, second))
+	hash := binary.BigEndian.Uint64(sum[:])>>(64-hashBits) + numberOf(a)
+	return slotKey(second&math.MaxUint32<<hashBits | hash&(1<<hashBits-1)) //nolint:gosec // 60 bits
+}
+
+// numberOf is a number that tells accounts apart. Migration 4 knows it too.
+func numberOf(a conversions.AccountID) (n uint64) {
+	for _, r := range a {
+		n = (31*n + uint64(r)) & (1<<hashBits - 1) //nolint:gosec // a character is not negative
+	}
+	return n
 }
 
 const (
 	selectPeople = `SELECT seq, doc FROM identity WHERE seq IN (SELECT value FROM json_each(?))`
-	selectSlots  = `SELECT conversion, key FROM slot WHERE account = ? AND conversion IN (SELECT value FROM json_each(?))`
+	selectSlots  = `SELECT conversion, key FROM slot WHERE conversion IN (SELECT value FROM json_each(?))`
+	insertSlot   = `INSERT INTO slot (key, conversion) VALUES (?, ?) ON CONFLICT DO NOTHING`
 )
 
 // fillClicks fills in the click ids of items from their events' side rows;
@@ -76,7 +92,7 @@ func fillClicks(ctx context.Context, q queryer, items []conversions.Item) error 
 // its action and click, and remembers it. A row that has one keeps it.
 // Adjustments are of a conversion as it was uploaded and stay as they are.
 func moveApart(ctx context.Context, t tx, b conversions.Batch) error {
-	held, err := slotsOf(ctx, t, b)
+	held, err := slotsOf(ctx, t, b.Items)
 	if err != nil {
 		return err
 	}
@@ -88,7 +104,7 @@ func moveApart(ctx context.Context, t tx, b conversions.Batch) error {
 		if it.ClickID == "" {
 			continue // erased: there is nothing to send, so nothing to keep apart
 		}
-		if at, ok := heldSecond(*it, held[it.Row]); ok {
+		if at, ok := heldSecond(b.Account, it, held[it.Row]); ok {
 			it.At = at
 			continue
 		}
@@ -100,12 +116,12 @@ func moveApart(ctx context.Context, t tx, b conversions.Batch) error {
 }
 
 // slotsOf returns the slots that the rows of a batch hold already.
-func slotsOf(ctx context.Context, t tx, b conversions.Batch) (map[conversions.RowID][]slotKey, error) {
-	ids := make([]conversions.RowID, len(b.Items))
-	for i, it := range b.Items {
-		ids[i] = it.Row
+func slotsOf(ctx context.Context, t tx, items []conversions.Item) (map[conversions.RowID][]slotKey, error) {
+	ids := make([]conversions.RowID, len(items))
+	for i := range items {
+		ids[i] = items[i].Row
 	}
-	rows, err := t.query(ctx, selectSlots, string(b.Account), list(ids))
+	rows, err := t.query(ctx, selectSlots, list(ids))
 	if err != nil {
 		return nil, fmt.Errorf("query slots: %w", err)
 	}
@@ -113,11 +129,11 @@ func slotsOf(ctx context.Context, t tx, b conversions.Batch) (map[conversions.Ro
 	held := map[conversions.RowID][]slotKey{}
 	for rows.Next() {
 		var id conversions.RowID
-		var key []byte
+		var key slotKey
 		if err := rows.Scan(&id, &key); err != nil {
 			return nil, fmt.Errorf("scan slot: %w", err)
 		}
-		held[id] = append(held[id], slotKey(key))
+		held[id] = append(held[id], key)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read slots: %w", err)
@@ -127,13 +143,13 @@ func slotsOf(ctx context.Context, t tx, b conversions.Batch) (map[conversions.Ro
 
 // heldSecond returns the second that a row once had for the item's click, at
 // the item's time or after it.
-func heldSecond(it conversions.Item, held []slotKey) (time.Time, bool) {
+func heldSecond(a conversions.AccountID, it *conversions.Item, held []slotKey) (time.Time, bool) {
 	if len(held) == 0 {
 		return time.Time{}, false
 	}
 	for n := range maxMoves {
 		at := it.At.Add(time.Duration(n) * time.Second)
-		if slices.Contains(held, keyOf(it, at)) {
+		if slices.Contains(held, keyOf(a, it, at)) {
 			return at, true
 		}
 	}
@@ -143,9 +159,7 @@ func heldSecond(it conversions.Item, held []slotKey) (time.Time, bool) {
 // takeSecond moves the item to the first second that is free.
 func takeSecond(ctx context.Context, t tx, a conversions.AccountID, it *conversions.Item) error {
 	for {
-		key := keyOf(*it, it.At)
-		n, err := t.changed(ctx, `INSERT INTO slot (account, key, conversion) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-			string(a), key[:], int64(it.Row))
+		n, err := t.changed(ctx, insertSlot, int64(keyOf(a, it, it.At)), int64(it.Row))
 		if err != nil {
 			return fmt.Errorf("take slot: %w", err)
 		}
