@@ -125,17 +125,6 @@ func offline(tb testing.TB) *datamanager.Client {
 	return c
 }
 
-func BenchmarkBuild(b *testing.B) {
-	c, full := offline(b), batch(b, conversions.MaxItems)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := c.Build(full, false); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/conversions.MaxItems, "ns/row")
-}
-
 // TestBuildAllocations keeps the 7 allocations a row that the benchmark shows from growing unseen; the race detector adds
 // as many, and sending a value of 0, which only retractions have, takes 27.
 //

@@ -108,25 +108,3 @@ func TestBuildValueIsExact(t *testing.T) {
 		}
 	}
 }
-
-// BenchmarkBuild measures what a full request costs before it is sent: a row must not take more than 8 allocations.
-func BenchmarkBuild(b *testing.B) {
-	full := batch(b, conversions.MaxItems)
-	var buf []byte
-	allocs := testing.AllocsPerRun(1, func() {
-		buf, _ = proto.MarshalOptions{}.MarshalAppend(buf[:0], googleads.Build(full, false))
-	})
-	b.ReportAllocs()
-	for b.Loop() {
-		var err error
-		if buf, err = (proto.MarshalOptions{}).MarshalAppend(buf[:0], googleads.Build(full, false)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	perRow := allocs / conversions.MaxItems
-	b.ReportMetric(perRow, "allocs/row")
-	b.ReportMetric(conversions.MaxItems*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-	if perRow > 8 {
-		b.Errorf("%.1f allocations a row", perRow)
-	}
-}
