@@ -98,9 +98,11 @@ cover: | need-go ## Run every test and print the coverage of each function
 bench: | need-go ## Measure beside the bare engine and write docs/benchmarks.md
 	go run ./bench
 
+# GROWTH='-stores sqlite -sizes 10000,1000000 -dir /a/disk' measures less, or elsewhere than in the temporary folder.
+GROWTH ?=
 .PHONY: bench-growth
-bench-growth: | need-go ## Measure the store at 10 thousand and 1 million conversions, write docs/growth.md
-	go run ./bench -only growth
+bench-growth: | need-go ## Measure both stores at 10 thousand, 1 and 10 million conversions, write docs/growth.md; needs 50 GB of disk
+	go run ./bench -only growth $(GROWTH)
 
 # Minutes of kill -9, stopped processes, cut networks, full disks, dying servers and leaping clocks; see the flags with
 # `go run ./torture -h`. A report names its seed: make torture TORTURE='-seed N' begins with the same chances.
@@ -114,7 +116,7 @@ replicas: | need-go ## Show two servers sharing 200 accounts, one killed in mid-
 	go test ./cmd/closeloop -run '^TestReplicas$$' -count=1 -v -replicas.accounts=200
 
 .PHONY: bench-postgres
-bench-postgres: | need-go ## Measure the store on PostgreSQL beside the bare engine, write docs/benchmarks-postgres.md
+bench-postgres: | need-go ## Measure on PostgreSQL beside the bare engine, write docs/benchmarks-postgres.md
 	go run ./bench -only postgres
 
 .PHONY: docker

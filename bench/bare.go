@@ -5,10 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"net/http"
@@ -58,11 +55,13 @@ type barePayload struct {
 	} `json:"data"`
 }
 
-func newBare(ctx context.Context, path string) (*engine, error) {
-	w, err := openBareWriter(ctx, path)
+func newBare(ctx context.Context, spec engineSpec) (*engine, error) {
+	group, err := openBareGroups(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
+	w := &bareWriter{groups: group, queue: make(chan *bareRow, bareGroup), ended: make(chan struct{})}
+	go w.run(context.WithoutCancel(ctx))
 	b := &bare{writer: w}
 	b.states.New = func() any {
 		return &bareState{mac: hmac.New(sha256.New, []byte(secret)), row: bareRow{done: make(chan error, 1)}}
@@ -126,44 +125,15 @@ const bareGroup = 512
 
 // bareWriter commits whatever waits, together.
 type bareWriter struct {
-	db     *sql.DB
-	conn   *sql.Conn
-	insert *sql.Stmt
+	groups bareGroups
 	queue  chan *bareRow
 	ended  chan struct{}
 }
 
-const barePragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-
-func openBareWriter(ctx context.Context, path string) (*bareWriter, error) {
-	db, conn, err := openBareDB(ctx, path, `CREATE TABLE event (
-		id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, body BLOB NOT NULL) STRICT`)
-	if err != nil {
-		return nil, err
-	}
-	insert, err := conn.PrepareContext(ctx, `INSERT INTO event (key, body) VALUES (?, ?) ON CONFLICT DO NOTHING`)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare: %w", err), db.Close())
-	}
-	w := &bareWriter{db: db, conn: conn, insert: insert, queue: make(chan *bareRow, bareGroup), ended: make(chan struct{})}
-	go w.run(context.WithoutCancel(ctx))
-	return w, nil
-}
-
-// openBareDB makes a database with a schema of its own and one connection.
-func openBareDB(ctx context.Context, path, schema string) (*sql.DB, *sql.Conn, error) {
-	db, err := sql.Open("sqlite", "file:"+path+barePragmas)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open bare database: %w", err)
-	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("open bare database: %w", err), db.Close())
-	}
-	if _, err := conn.ExecContext(ctx, schema); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("make bare tables: %w", err), conn.Close(), db.Close())
-	}
-	return db, conn, nil
+// bareGroups is a database that makes groups of rows durable.
+type bareGroups interface {
+	commit(ctx context.Context, group []*bareRow) error
+	close() error
 }
 
 func (w *bareWriter) put(r *bareRow) error {
@@ -176,7 +146,7 @@ func (w *bareWriter) run(ctx context.Context) {
 	group := make([]*bareRow, 0, bareGroup)
 	for first := range w.queue {
 		group = w.drain(append(group[:0], first))
-		err := w.commit(ctx, group)
+		err := w.groups.commit(ctx, group)
 		for _, r := range group {
 			r.done <- err
 		}
@@ -198,22 +168,8 @@ func (w *bareWriter) drain(group []*bareRow) []*bareRow {
 	return group
 }
 
-func (w *bareWriter) commit(ctx context.Context, group []*bareRow) error {
-	if _, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err //nolint:wrapcheck // only looked at
-	}
-	for _, r := range group {
-		if _, err := w.insert.ExecContext(ctx, r.key[:], r.body); err != nil {
-			_, _ = w.conn.ExecContext(ctx, "ROLLBACK")
-			return err //nolint:wrapcheck // only looked at
-		}
-	}
-	_, err := w.conn.ExecContext(ctx, "COMMIT")
-	return err //nolint:wrapcheck // only looked at
-}
-
 func (w *bareWriter) close() error {
 	close(w.queue)
 	<-w.ended
-	return errors.Join(w.insert.Close(), w.conn.Close(), w.db.Close())
+	return w.groups.close()
 }

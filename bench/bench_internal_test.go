@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"encoding/binary"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"closeloop/conversions"
 )
 
 // TestMain lets the test binary be the server, the load generator and the
@@ -27,7 +33,7 @@ func quickly(t *testing.T) options {
 func TestIngest(t *testing.T) {
 	t.Parallel()
 	o := quickly(t)
-	cases, err := measureIngest(t.Context(), o)
+	cases, err := measureIngest(t.Context(), o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +57,7 @@ func TestIngest(t *testing.T) {
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	o := quickly(t)
-	rounds, err := measureUpload(t.Context(), o)
+	rounds, err := measureUpload(t.Context(), o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,12 +76,119 @@ func TestUpload(t *testing.T) {
 func TestGrowth(t *testing.T) {
 	t.Parallel()
 	o := quickly(t)
+	o.stores, o.dir = []string{onSQLite, onPostgres}, "" // a server that root starts cannot get into the test's own folder
 	all, err := measureGrowth(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := growthPage(o, all); strings.Contains(text, "NaN") || strings.Contains(text, " 0.00 | 0.00 |") || all[0].ingest <= 0 {
+	if text := growthPage(o, all); strings.Contains(text, "NaN") || len(all) != 2 || all[0].sizes[1].ingest <= 0 || all[1].sizes[1].ingest <= 0 {
 		t.Errorf("page:\n%s", text)
+	}
+}
+
+// TestPostgres is TestIngest on PostgreSQL, and with it one fold and one
+// cycle.
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	o := quickly(t)
+	o.connections, o.dir = []int{4}, "" // as in TestGrowth
+	pg, err := startServer(t.Context(), o.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := pg.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var r results
+	if r.ingest, err = measureIngest(t.Context(), o, pg); err != nil {
+		t.Fatal(err)
+	}
+	if r.fold, err = measureFold(t.Context(), o, pg); err != nil {
+		t.Fatal(err)
+	}
+	if r.upload, err = measureUpload(t.Context(), o, pg); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range allSeries() {
+		if got := r.ingest[0].rounds[s][0]; got.Counted == 0 || got.Stored < got.Accepted {
+			t.Errorf("%s: got %+v", s, got)
+		}
+	}
+	r.alone = []figures{{}}
+	if text := postgresPage(o, r); !strings.Contains(text, "durable in PostgreSQL") || !strings.Contains(text, "**whole cycle**") {
+		t.Errorf("page:\n%s", text)
+	}
+}
+
+// TestFold: all events are folded, some leads more than once.
+func TestFold(t *testing.T) {
+	t.Parallel()
+	o := quickly(t)
+	rounds, err := measureFold(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := rounds[0]; r.store.wall <= 0 || r.pure.wall <= 0 || r.folds <= o.events/3 || r.folds > o.events {
+		t.Errorf("got %+v", r)
+	}
+	if text := page(o, results{fold: rounds}); strings.Contains(text, "NaN") || !strings.Contains(text, "| fold alone |") {
+		t.Errorf("page:\n%s", text)
+	}
+}
+
+func TestLives(t *testing.T) {
+	t.Parallel()
+	parts, err := lives(500, time.Date(2026, 3, 25, 18, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	came, bodies, leads := 0, map[[16]byte]bool{}, map[conversions.LeadID]int{}
+	for _, part := range parts {
+		for _, e := range part {
+			if came++; !bodies[e.Body] {
+				bodies[e.Body] = true
+				leads[e.Lead]++
+			}
+		}
+	}
+	most := slices.Max(slices.Collect(maps.Values(leads)))
+	if len(parts) != foldTurns || came != 550 || len(bodies) != 500 || most != 5 || leads[""] != 0 {
+		t.Errorf("%d parts, %d events, %d of them once, up to %d a lead, %d of none", len(parts), came, len(bodies), most, leads[""])
+	}
+}
+
+func TestBuildTable(t *testing.T) {
+	t.Parallel()
+	f := figures{
+		"googleads Build/closeloop rows/s": 700, "googleads Build/slabs rows/s": 1000, "googleads Build/closeloop allocs/row": 1.5,
+		"datamanager Build/closeloop rows/s": 80, "datamanager Build/slabs rows/s": 100,
+	}
+	text := page(quickly(t), results{build: []figures{f}})
+	for _, want := range []string{"| 700 | 1000 | **0.70** | 1.50 |", "| 80 | 100 | **0.80** |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+// TestRenumbered: entries keep all but the number of their row.
+func TestRenumbered(t *testing.T) {
+	t.Parallel()
+	entry := func(row int64, kind, doc string) []byte {
+		b := binary.AppendVarint(binary.AppendVarint(nil, row), -5)
+		b = append(binary.AppendUvarint(b, uint64(len(kind))), kind...)
+		return append(binary.AppendUvarint(b, uint64(len(doc))), doc...)
+	}
+	chunk := slices.Concat(entry(1, "decided", "a"), entry(900, "decided", ""), entry(3, "sent", "c"))
+	got, n, err := renumbered(chunk, 70_000, 2)
+	want := slices.Concat(entry(70_000, "decided", "a"), entry(70_001, "decided", ""))
+	if err != nil || n != 2 || !bytes.Equal(got, want) {
+		t.Errorf("got %d entries %x, want 2 %x; %v", n, got, want, err)
+	}
+	if _, _, err := renumbered(chunk[:len(chunk)-1], 1, 3); err == nil {
+		t.Error("a chunk that is cut short was taken")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"runtime/pprof"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -26,6 +27,7 @@ const (
 // engineSpec says which server, and where its files go.
 type engineSpec struct {
 	Engine, Dir string
+	DSN         string // of a database on PostgreSQL; "" for a file of SQLite in Dir
 	Profile     string // file for a CPU profile; "" for none
 	NoFold      bool   // leave what comes in the inbox
 }
@@ -47,14 +49,16 @@ type engine struct {
 	counts []string // queries: stored deliveries, those that wait to be folded
 }
 
+// path is where the file of SQLite is.
+func (s engineSpec) path() string { return filepath.Join(s.Dir, "events.db") }
+
 // engineRole serves until its standard input ends.
 func engineRole(ctx context.Context, text []byte, stdin io.Reader, out *json.Encoder) error {
 	s, err := spec[engineSpec](text)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(s.Dir, "events.db")
-	e, err := newEngine(ctx, s, path)
+	e, err := newEngine(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -67,18 +71,18 @@ func engineRole(ctx context.Context, text []byte, stdin io.Reader, out *json.Enc
 	if err := errors.Join(err, e.close()); err != nil {
 		return err
 	}
-	end, err := count(ctx, path, e.counts)
+	end, err := count(ctx, s, e.counts)
 	if err != nil {
 		return err
 	}
 	return out.Encode(end) //nolint:wrapcheck // to the process that started this one
 }
 
-func newEngine(ctx context.Context, s engineSpec, path string) (*engine, error) {
+func newEngine(ctx context.Context, s engineSpec) (*engine, error) {
 	if s.Engine == engineBare {
-		return newBare(ctx, path)
+		return newBare(ctx, s)
 	}
-	e, err := newFull(ctx, path, filepath.Join(s.Dir, "log.txt"))
+	e, err := newFull(ctx, s, filepath.Join(s.Dir, "log.txt"))
 	if err == nil && s.NoFold {
 		e.work = nil
 	}
@@ -133,20 +137,37 @@ func profile(path string) (func(), error) {
 }
 
 // count asks the database itself what it holds.
-func count(ctx context.Context, path string, queries []string) (engineEnd, error) {
+func count(ctx context.Context, s engineSpec, queries []string) (engineEnd, error) {
 	var end engineEnd
-	db, err := sql.Open("sqlite", path)
+	ask, done, err := s.asker(ctx)
 	if err != nil {
 		return end, fmt.Errorf("count deliveries: %w", err)
 	}
-	defer db.Close()
+	defer done()
 	for i, into := range []*int{&end.Stored, &end.Unfolded} {
 		if i == len(queries) {
 			break
 		}
-		if err := db.QueryRowContext(ctx, queries[i]).Scan(into); err != nil {
+		if err := ask(queries[i], into); err != nil {
 			return end, fmt.Errorf("count deliveries: %w", err)
 		}
 	}
 	return end, nil
+}
+
+// asker opens the database for queries of one number.
+func (s engineSpec) asker(ctx context.Context) (ask func(string, *int) error, done func(), err error) {
+	if s.DSN == "" {
+		db, err := sql.Open("sqlite", s.path())
+		if err != nil {
+			return nil, nil, err //nolint:wrapcheck // wrapped by the caller
+		}
+		return func(text string, into *int) error { return db.QueryRowContext(ctx, text).Scan(into) }, func() { _ = db.Close() }, nil
+	}
+	conn, err := pgx.Connect(ctx, s.DSN)
+	if err != nil {
+		return nil, nil, err //nolint:wrapcheck // as above
+	}
+	return func(text string, into *int) error { return conn.QueryRow(ctx, text).Scan(into) },
+		func() { _ = conn.Close(context.WithoutCancel(ctx)) }, nil
 }

@@ -14,6 +14,8 @@ import (
 	"closeloop/conversions"
 	"closeloop/gclid"
 	"closeloop/scheduler"
+	"closeloop/store"
+	"closeloop/store/postgres"
 	"closeloop/store/sqlite"
 	"closeloop/webhook"
 	"closeloop/webhook/varda"
@@ -40,13 +42,13 @@ func rules() conversions.Rules {
 
 // newFull wires the service as cmd/closeloop's serve does, up to the upload:
 // its schedule does not fire while it is measured.
-func newFull(ctx context.Context, path, logPath string) (*engine, error) {
+func newFull(ctx context.Context, s engineSpec, logPath string) (*engine, error) {
 	logFile, err := os.Create(filepath.Clean(logPath))
 	if err != nil {
 		return nil, fmt.Errorf("make log: %w", err)
 	}
 	logger := slog.New(slog.NewTextHandler(logFile, nil))
-	store, err := sqlite.Open(ctx, path, sqlite.Options{})
+	store, err := s.open(ctx)
 	if err != nil {
 		return nil, errors.Join(err, logFile.Close())
 	}
@@ -72,6 +74,14 @@ func newFull(ctx context.Context, path, logPath string) (*engine, error) {
 		server: webhook.Server(mux, logger), work: sched.Run, close: closeAll,
 		counts: []string{`SELECT count(*) FROM event`, `SELECT count(*) FROM inbox`},
 	}, nil
+}
+
+// open opens the store of an engine.
+func (s engineSpec) open(ctx context.Context) (store.Store, error) {
+	if s.DSN != "" {
+		return postgres.Open(ctx, s.DSN, postgres.Options{}) //nolint:wrapcheck // says what it was doing
+	}
+	return sqlite.Open(ctx, s.path(), sqlite.Options{}) //nolint:wrapcheck // names the file
 }
 
 func newScheduler(s scheduler.Store, logger *slog.Logger, now func() time.Time, to scheduler.Destination) (*scheduler.Scheduler, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -45,14 +46,14 @@ type ingestCase struct {
 }
 
 // measureIngest plays all series in turns, so that a busy moment of the
-// machine falls on each.
-func measureIngest(ctx context.Context, o options) ([]ingestCase, error) {
+// machine falls on each. pg is nil for SQLite.
+func measureIngest(ctx context.Context, o options, pg *server) ([]ingestCase, error) {
 	var cases []ingestCase
 	for _, n := range o.connections {
 		c := ingestCase{connections: n, rounds: map[series][]ingestRound{}}
 		for i := range o.rounds {
 			for _, s := range allSeries() {
-				r, err := o.ingestRound(ctx, s, n, o.profileOf(s, n, i))
+				r, err := o.ingestRound(ctx, s, n, engineSpec{Profile: o.profileOf(s, n, i)}, pg)
 				if err != nil {
 					return nil, fmt.Errorf("%s over %d connections: %w", s, n, err)
 				}
@@ -75,14 +76,20 @@ func (o options) profileOf(s series, connections, round int) string {
 
 // ingestRound starts a server with an empty database, delivers, and checks
 // that the database holds whatever was answered 202.
-func (o options) ingestRound(ctx context.Context, s series, connections int, profile string) (r ingestRound, err error) {
-	dir, err := os.MkdirTemp(o.dir, "closeloop-bench-")
-	if err != nil {
+func (o options) ingestRound(ctx context.Context, s series, connections int, e engineSpec, pg *server) (r ingestRound, err error) {
+	e.Engine, e.NoFold = s.engine, o.noFold
+	if e.Dir, err = os.MkdirTemp(o.dir, "closeloop-bench-"); err != nil {
 		return r, fmt.Errorf("make folder: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer func() { _ = os.RemoveAll(e.Dir) }()
+	if pg != nil {
+		if e.DSN, err = pg.database(ctx, s.engine == engineBare); err != nil {
+			return r, err
+		}
+		defer func() { err = errors.Join(err, pg.drop(context.WithoutCancel(ctx), e.DSN)) }()
+	}
 	var at ready
-	server, err := start(ctx, "engine", engineSpec{Engine: s.engine, Dir: dir, Profile: profile, NoFold: o.noFold}, &at)
+	server, err := start(ctx, "engine", e, &at)
 	if err != nil {
 		return r, err
 	}

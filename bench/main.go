@@ -3,9 +3,10 @@
 // do not compare.
 //
 // It owns the load generator, the bare counterparts, the sink that answers in
-// Google's place and the page docs/benchmarks.md. It asserts nothing: a
-// figure is judged by who reads it. Start reading at run, then ingest.go and
-// upload.go.
+// Google's place, how a past is copied, and the pages docs/benchmarks.md,
+// docs/benchmarks-postgres.md and docs/growth.md. It asserts nothing: a figure
+// is judged by who reads it. Start reading at run, then ingest.go, upload.go
+// and growth.go.
 package main
 
 import (
@@ -64,9 +65,11 @@ type options struct {
 	rounds      int
 	span, warm  time.Duration // of one round: what counts, and what comes before it
 	connections []int
-	rows        int    // of one round of uploads
-	sizes       []int  // of the stores that growth is measured on
-	only        string // "ingest", "upload", "growth" or "" for the first two
+	rows        int   // of one round of uploads
+	events      int   // of one round of folding
+	sizes       []int // of the stores that growth is measured on
+	stores      []string
+	only        string // a part, or "" for all but growth and PostgreSQL
 	dir         string // where databases are made
 	out         string // the page to write; "" for none
 	profile     string // file for a CPU profile; "" for none
@@ -75,7 +78,7 @@ type options struct {
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{connections: []int{1, 64, 256}, sizes: []int{10_000, 1_000_000}}
+	o := options{connections: []int{1, 64, 256}, sizes: []int{10_000, 1_000_000, 10_000_000}, stores: []string{onSQLite, onPostgres}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each figure is measured; the median counts")
@@ -86,11 +89,16 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return err
 	})
 	flags.IntVar(&o.rows, "rows", 20_000, "how many rows one round uploads")
-	flags.Func("sizes", "with -only growth: how many conversions, with commas between (default 10000,1000000)", func(text string) (err error) {
+	flags.IntVar(&o.events, "events", 100_000, "how many events one round folds")
+	flags.Func("sizes", "with -only growth: how many conversions, with commas between (default 10000,1000000,10000000)", func(text string) (err error) {
 		o.sizes, err = numbers(text)
 		return err
 	})
-	flags.StringVar(&o.only, "only", "", "ingest or upload: that part only, and no page is written; growth: writes docs/growth.md; postgres: writes docs/benchmarks-postgres.md")
+	flags.Func("stores", "with -only growth: sqlite, postgres or both with a comma between (default both)", func(text string) error {
+		o.stores = strings.Split(text, ",")
+		return nil
+	})
+	flags.StringVar(&o.only, "only", "", "ingest, build, fold or upload: that part only, and no page is written; growth: writes docs/growth.md; postgres: writes docs/benchmarks-postgres.md")
 	flags.StringVar(&o.dir, "dir", "", "where databases are made (default the system's temporary folder); must be a real disk")
 	flags.StringVar(&o.out, "out", filepath.Join("docs", "benchmarks.md"), "the page to write")
 	flags.StringVar(&o.profile, "cpuprofile", "", "profile the server at 64 connections, or with -only upload all rounds, into this file")
@@ -112,7 +120,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o = o.quick()
 	}
 	switch {
-	case *quick, o.noFold, o.only == "ingest", o.only == "upload":
+	case *quick, o.noFold, slices.Contains(parts(), o.only):
 		o.out = ""
 	case o.only == "growth":
 		o.out = filepath.Join(filepath.Dir(o.out), "growth.md")
@@ -138,24 +146,34 @@ func numbers(text string) ([]int, error) {
 // quick is enough to see that nothing fails.
 func (o options) quick() options {
 	o.rounds, o.span, o.warm, o.rows, o.out = 1, 200*time.Millisecond, 20*time.Millisecond, 400, ""
-	o.connections, o.sizes = []int{1, 16}, []int{4000}
+	o.connections, o.sizes, o.events = []int{1, 16}, []int{4000, 8000}, 2000
 	return o
 }
 
 func (o options) validate() error {
 	switch {
-	case o.rounds < 1 || o.span <= 0 || o.warm < 0 || o.rows < 1:
-		return errors.New("rounds, span and rows must be positive")
-	case !slices.Contains([]string{"", "ingest", "upload", "growth", "postgres"}, o.only):
-		return fmt.Errorf("-only is ingest, upload, growth or postgres, not %q", o.only)
-	default:
-		return nil
+	case o.rounds < 1 || o.span <= 0 || o.warm < 0 || o.rows < 1 || o.events < 1:
+		return errors.New("rounds, span, rows and events must be positive")
+	case !slices.Contains(append(parts(), "", "growth", "postgres"), o.only):
+		return fmt.Errorf("-only is %s, growth or postgres, not %q", strings.Join(parts(), ", "), o.only)
 	}
+	for _, kind := range o.stores {
+		if kind != onSQLite && kind != onPostgres {
+			return fmt.Errorf("-stores has sqlite and postgres, not %q", kind)
+		}
+	}
+	return nil
 }
+
+// parts are what docs/benchmarks.md is made of, in its order.
+func parts() []string { return []string{"ingest", "build", "fold", "upload"} }
 
 // results are all that was measured.
 type results struct {
 	ingest []ingestCase
+	build  []figures // of requests
+	alone  []figures // of the store without anything around it
+	fold   []foldRound
 	upload []uploadRound
 }
 
@@ -168,25 +186,40 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 		return write(o, growthPage(o, all), stdout)
 	}
 	if o.only == "postgres" {
-		rounds, err := measurePostgres(ctx, o)
+		r, err := measurePostgres(ctx, o)
 		if err != nil {
 			return fmt.Errorf("measure PostgreSQL: %w", err)
 		}
-		return write(o, postgresPage(o, rounds), stdout)
+		return write(o, postgresPage(o, r), stdout)
 	}
-	var r results
-	var err error
-	if o.only != "upload" {
-		if r.ingest, err = measureIngest(ctx, o); err != nil {
-			return fmt.Errorf("measure ingest: %w", err)
-		}
-	}
-	if o.only != "ingest" {
-		if r.upload, err = measureUpload(ctx, o); err != nil {
-			return fmt.Errorf("measure upload: %w", err)
-		}
+	r, err := measureParts(ctx, o)
+	if err != nil {
+		return err
 	}
 	return write(o, page(o, r), stdout)
+}
+
+// measureParts measures all parts, or the one that was asked for.
+func measureParts(ctx context.Context, o options) (r results, err error) {
+	for _, part := range parts() {
+		if o.only != "" && o.only != part {
+			continue
+		}
+		switch part {
+		case "ingest":
+			r.ingest, err = measureIngest(ctx, o, nil)
+		case "build":
+			r.build, err = measureBuild(ctx, o)
+		case "fold":
+			r.fold, err = measureFold(ctx, o, nil)
+		case "upload":
+			r.upload, err = measureUpload(ctx, o, nil)
+		}
+		if err != nil {
+			return r, fmt.Errorf("measure %s: %w", part, err)
+		}
+	}
+	return r, nil
 }
 
 // write prints the page and writes it where it belongs.

@@ -1,92 +1,103 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"closeloop/conversions"
 )
 
-// figures are what benchmarks reported in one round, by name and unit.
-type figures map[string]float64
-
-// measurePostgres runs the benchmarks of store/postgres, whose tests know how
-// to find or start a server, once a round. Each stands there beside the least
-// on the same engine.
-func measurePostgres(ctx context.Context, o options) ([]figures, error) {
-	folder, err := os.MkdirTemp(o.dir, "closeloop-bench-")
+// measurePostgres measures on a throwaway server what measureParts does on
+// SQLite, and the store alone.
+func measurePostgres(ctx context.Context, o options) (r results, err error) {
+	pg, err := startServer(ctx, o.dir)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // names the folder
+		return r, err
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	program := folder + "/postgres.test"
-	if _, err := output(ctx, "go", "test", "-c", "-o", program, "./store/postgres"); err != nil {
+	defer func() { err = errors.Join(err, pg.close()) }()
+	if r.ingest, err = measureIngest(ctx, o, pg); err != nil {
+		return r, err
+	}
+	if r.fold, err = measureFold(ctx, o, pg); err != nil {
+		return r, err
+	}
+	if r.upload, err = measureUpload(ctx, o, pg); err != nil {
+		return r, err
+	}
+	r.alone, err = measureAlone(ctx, o)
+	return r, err
+}
+
+// measureAlone runs the benchmarks of store/postgres, once a round. Each
+// stands there beside the least on the same engine.
+func measureAlone(ctx context.Context, o options) (rounds []figures, err error) {
+	b, err := o.compiled(ctx, "store/postgres")
+	if err != nil {
 		return nil, err
 	}
-	rounds := make([]figures, o.rounds)
-	for i := range rounds {
-		rounds[i] = figures{}
+	defer func() { err = errors.Join(err, b.close()) }()
+	for range o.rounds {
+		f := figures{}
 		for _, part := range [][2]string{{"Append", o.span.String()}, {"Batch2000", strconv.Itoa(max(1, o.rows/2000)) + "x"}} {
-			text, err := output(ctx, program, "-test.run", "^$", "-test.bench", part[0], "-test.benchtime", part[1])
-			if err != nil {
+			if err := b.run(ctx, part[0], part[1], f); err != nil {
 				return nil, err
 			}
-			rounds[i].read(text)
 		}
+		rounds = append(rounds, f)
 	}
 	return rounds, nil
 }
 
-// output runs a program and returns what it printed, which is the error if it
-// fails.
-func output(ctx context.Context, name string, args ...string) (string, error) {
-	var printed bytes.Buffer
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stdout, cmd.Stderr = &printed, &printed
-	err := cmd.Run()
-	if _, failed := errors.AsType[*exec.ExitError](err); failed {
-		return "", fmt.Errorf("run %s: %w\n%s", name, err, printed.String())
-	}
-	if err != nil {
-		return "", fmt.Errorf("run %s: %w", name, err)
-	}
-	return printed.String(), nil
-}
-
-// read takes the lines of the testing package: a name with the number of
-// cores, how often it ran, and pairs of a figure and its unit.
-func (f figures) read(text string) {
-	cores := regexp.MustCompile(`-\d+$`)
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
-			continue
-		}
-		name := cores.ReplaceAllString(strings.TrimPrefix(fields[0], "Benchmark"), "")
-		for i := 2; i+1 < len(fields); i += 2 {
-			if n, err := strconv.ParseFloat(fields[i], 64); err == nil {
-				f[name+" "+fields[i+1]] = n
-			}
-		}
-	}
-}
-
 // postgresPage is the text of docs/benchmarks-postgres.md.
-func postgresPage(o options, rounds []figures) string {
+func postgresPage(o options, r results) string {
 	var b strings.Builder
 	b.WriteString(strings.Replace(heading(o), "# Benchmarks\n\nWritten by `make bench`", "# Benchmarks on PostgreSQL\n\nWritten by `make bench-postgres`", 1))
-	b.WriteString(`
-The store alone, on a server on the same cores, over a Unix socket, with synchronous_commit on; no HTTP, no Google.
+	b.WriteString("The server runs on the same cores, is reached over a Unix socket, and has synchronous_commit on. The processor's time is that of\n" +
+		"Closeloop, without the server's.\n\n")
+	if len(r.ingest) > 0 {
+		b.WriteString(ingestTables(onPostgres, r.ingest))
+	}
+	if len(r.fold) > 0 {
+		b.WriteString(foldTable(onPostgres, r.fold))
+	}
+	if len(r.upload) > 0 {
+		b.WriteString(cycleTable(r.upload))
+	}
+	b.WriteString(aloneTables(r.alone))
+	b.WriteString("\n## To repeat\n\n    make bench-postgres\n\nIt starts a throwaway server from the installed PostgreSQL, on disk, or uses `CLOSELOOP_TEST_POSTGRES`.\n")
+	return b.String()
+}
 
-## Deliveries
+// cycleTable is what a cycle's time goes into, of the service only.
+func cycleTable(rounds []uploadRound) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `## Uploads
+
+%d due rows a round, to a sink in a process of its own that answers from memory over gRPC: one run of the scheduler, in
+milliseconds for %d rows. What the statements take alone is below.
+
+| step | ms | CPU ms |
+|---|--:|--:|
+`, rounds[0].rows, conversions.MaxItems)
+	for _, s := range cycleSteps() {
+		fmt.Fprintf(&b, "| %s | %.1f | %.1f |\n", s.name,
+			medianOf(rounds, func(r uploadRound) float64 { return r.perBatch(s.of(r.full).wall) }),
+			medianOf(rounds, func(r uploadRound) float64 { return r.perBatch(s.of(r.full).cpu) }))
+	}
+	fmt.Fprintf(&b, "\nFrom store to sink: **%.0f rows/s**.\n\n",
+		medianOf(rounds, func(r uploadRound) float64 { return float64(r.rows) / r.full.whole.wall.Seconds() }))
+	return b.String()
+}
+
+func aloneTables(rounds []figures) string {
+	var b strings.Builder
+	b.WriteString(`## The store alone: deliveries
 
 *Closeloop* is an event with its side row, the look for an earlier copy and for a tag of its lead, a notice if there is one, and its
-count. *Bare* is one row of 800 bytes with a unique key, in the same group commit of one writer.
+count. *Bare* is one row of 800 bytes with a unique key, in the same group commit of one writer. No HTTP.
 
 | callers | delivery | closeloop /s | bare /s | ratio |
 |--:|---|--:|--:|--:|
@@ -98,7 +109,7 @@ count. *Bare* is one row of 800 bytes with a unique key, in the same group commi
 		}
 	}
 	b.WriteString(`
-## Claim and settlement of 2,000 rows
+## The store alone: claim and settlement of 2,000 rows
 
 *Closeloop* reads every row whole, stores a manifest with every value sent and a second of its click for each row; then reads the rows
 again under the lease, appends 2,000 ledger entries and rewrites row, due time and sums. *Bare* is a SELECT of 2,000 ids and a list
@@ -110,7 +121,6 @@ of them; then a DELETE and a ledger row of 70 bytes for each.
 	for _, step := range []string{"claim", "settle"} {
 		b.WriteString(timeLine(rounds, step, "Batch2000/closeloop "+step+"-ms", "Batch2000/bare "+step+"-ms"))
 	}
-	b.WriteString("\n## To repeat\n\n    make bench-postgres\n\nIt starts a throwaway server from the installed PostgreSQL, on disk, or uses `CLOSELOOP_TEST_POSTGRES`.\n")
 	return b.String()
 }
 

@@ -33,7 +33,7 @@ func TestPostgresPage(t *testing.T) {
 			"Batch2000/closeloop settle-ms": 10 * full, "Batch2000/bare settle-ms": 5,
 		}
 	}
-	page := postgresPage(options{rounds: 3}, []figures{round(1), round(3), round(2)})
+	page := postgresPage(options{rounds: 3}, results{alone: []figures{round(1), round(3), round(2)}})
 	for _, want := range []string{"# Benchmarks on PostgreSQL", "`make bench-postgres`", "| 64 | tag | 200 | 200 | **1.00** |", "| settle | 20.0 | 5.0 | 4.0 times |"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)

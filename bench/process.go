@@ -25,6 +25,10 @@ func roleOf(name string) (role, bool) {
 		return engineRole, true
 	case "load":
 		return loadRole, true
+	case "past":
+		return pastRole, true
+	case "server":
+		return serverRole, true
 	case "sink":
 		return sinkRole, true
 	default:

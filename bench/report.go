@@ -14,7 +14,13 @@ func page(o options, r results) string {
 	var b strings.Builder
 	b.WriteString(heading(o))
 	if len(r.ingest) > 0 {
-		b.WriteString(ingestTables(r.ingest))
+		b.WriteString(ingestTables(onSQLite, r.ingest))
+	}
+	if len(r.build) > 0 {
+		b.WriteString(buildTable(r.build))
+	}
+	if len(r.fold) > 0 {
+		b.WriteString(foldTable(onSQLite, r.fold))
 	}
 	if len(r.upload) > 0 {
 		b.WriteString(uploadTable(o, r.upload))
@@ -42,18 +48,18 @@ It takes some minutes and two quiet cores; ` + "`go run ./bench -h`" + ` lists w
 temporary folder, or in ` + "`-dir`" + `, which has to be a real disk for the figures to mean anything.
 `
 
-func ingestTables(cases []ingestCase) string {
+func ingestTables(kind string, cases []ingestCase) string {
 	var b strings.Builder
-	b.WriteString(`## Deliveries
+	fmt.Fprintf(&b, `## Deliveries
 
 Signed deliveries, every body another, from a process of their own over kept connections. *Closeloop* is all that serve
-does: limits, signature, reading, hashing, the event with its side row durable in SQLite, the log line, and the fold of
+does: limits, signature, reading, hashing, the event with its side row durable in %s, the log line, and the fold of
 each lead behind it. *Bare* is the least on the same engine: net/http, signature, JSON, one row found by its hash, in a
 durable group commit. Both answer 202 only for what is durable, and each round's database was asked whether it holds it.
 
 | connections | delivery | closeloop /s | p50 ms | p99 ms | CPU µs | folded | bare /s | p50 ms | p99 ms | CPU µs | ratio | p99 ratio | CPU ratio |
 |--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
-`)
+`, nameOf(kind))
 	for _, c := range cases {
 		for _, kind := range []string{outcomeTagged, callEnded} {
 			b.WriteString(ingestLine(c, kind))
@@ -121,35 +127,41 @@ rows; CPU is the processor's time for this process, the collector's included, wh
 | step | closeloop ms | bare ms | ratio | closeloop CPU ms | bare CPU ms | CPU ratio |
 |---|--:|--:|--:|--:|--:|--:|
 `, o.rows, min(o.rows, conversions.MaxItems))
-	for _, s := range []struct {
-		name string
-		of   func(steps) spent
-	}{
-		{"claim and manifest", func(s steps) spent { return s.claim }},
-		{"build, call, decode", func(s steps) spent { return s.call }},
-		{"settle", func(s steps) spent { return s.settle }},
-		{"all else", func(s steps) spent { return s.whole.minus(s.claim).minus(s.call).minus(s.settle) }},
-		{"**whole cycle**", func(s steps) spent { return s.whole }},
-	} {
+	for _, s := range cycleSteps() {
 		b.WriteString(stepLine(s.name, rounds, s.of))
 	}
 	full := medianOf(rounds, func(r uploadRound) float64 { return float64(r.rows) / r.full.whole.wall.Seconds() })
 	bare := medianOf(rounds, func(r uploadRound) float64 { return float64(r.rows) / r.bare.whole.wall.Seconds() })
 	ratio := medianOf(rounds, func(r uploadRound) float64 { return r.bare.whole.wall.Seconds() / r.full.whole.wall.Seconds() })
-	fold := medianOf(rounds, func(r uploadRound) float64 { return float64(r.rows) / r.fold.wall.Seconds() })
-	each := medianOf(rounds, func(r uploadRound) float64 { return float64(r.fold.cpu.Microseconds()) / float64(r.rows) })
-	fmt.Fprintf(&b, "\nFrom store to sink: **%.0f rows/s**, its bare parts %.0f rows/s, ratio **%.2f**. Folding the events before it: %.0f events/s, %.0f µs of CPU each.\n\n",
-		full, bare, ratio, fold, each)
+	fmt.Fprintf(&b, "\nFrom store to sink: **%.0f rows/s**, its bare parts %.0f rows/s, ratio **%.2f**.\n\n", full, bare, ratio)
 	return b.String()
 }
 
-func stepLine(name string, rounds []uploadRound, of func(steps) spent) string {
-	perBatch := func(r uploadRound, d time.Duration) float64 {
-		return milliseconds(d) * conversions.MaxItems / float64(r.rows)
+// cycleStep is a part of a cycle.
+type cycleStep struct {
+	name string
+	of   func(steps) spent
+}
+
+func cycleSteps() []cycleStep {
+	return []cycleStep{
+		{"claim and manifest", func(s steps) spent { return s.claim }},
+		{"build, call, decode", func(s steps) spent { return s.call }},
+		{"settle", func(s steps) spent { return s.settle }},
+		{"all else", func(s steps) spent { return s.whole.minus(s.claim).minus(s.call).minus(s.settle) }},
+		{"**whole cycle**", func(s steps) spent { return s.whole }},
 	}
-	full := medianOf(rounds, func(r uploadRound) float64 { return perBatch(r, of(r.full).wall) })
-	bare := medianOf(rounds, func(r uploadRound) float64 { return perBatch(r, of(r.bare).wall) })
-	fullCPU := medianOf(rounds, func(r uploadRound) float64 { return perBatch(r, of(r.full).cpu) })
-	bareCPU := medianOf(rounds, func(r uploadRound) float64 { return perBatch(r, of(r.bare).cpu) })
+}
+
+// perBatch is how many milliseconds of the round a batch took.
+func (r uploadRound) perBatch(d time.Duration) float64 {
+	return milliseconds(d) * conversions.MaxItems / float64(r.rows)
+}
+
+func stepLine(name string, rounds []uploadRound, of func(steps) spent) string {
+	full := medianOf(rounds, func(r uploadRound) float64 { return r.perBatch(of(r.full).wall) })
+	bare := medianOf(rounds, func(r uploadRound) float64 { return r.perBatch(of(r.bare).wall) })
+	fullCPU := medianOf(rounds, func(r uploadRound) float64 { return r.perBatch(of(r.full).cpu) })
+	bareCPU := medianOf(rounds, func(r uploadRound) float64 { return r.perBatch(of(r.bare).cpu) })
 	return fmt.Sprintf("| %s | %.1f | %.1f | %.2f | %.1f | %.1f | %.2f |\n", name, full, bare, bare/full, fullCPU, bareCPU, bareCPU/max(fullCPU, 0.001))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,7 +17,6 @@ import (
 	"closeloop/googleads"
 	"closeloop/googleauth"
 	"closeloop/scheduler"
-	"closeloop/store/sqlite"
 	"closeloop/webhook/varda"
 )
 
@@ -52,12 +52,11 @@ func since(begin moment, into *spent) {
 type uploadRound struct {
 	rows       int
 	full, bare steps
-	fold       spent // of all events, ahead of the cycle
 }
 
 // measureUpload uploads fresh rows in turns through the service and by its
-// bare parts.
-func measureUpload(ctx context.Context, o options) ([]uploadRound, error) {
+// bare parts, these only with SQLite: pg is nil then.
+func measureUpload(ctx context.Context, o options, pg *server) ([]uploadRound, error) {
 	var to ready
 	sink, err := start(ctx, "sink", struct{}{}, &to)
 	if err != nil {
@@ -73,7 +72,7 @@ func measureUpload(ctx context.Context, o options) ([]uploadRound, error) {
 	}
 	var rounds []uploadRound
 	for range o.rounds {
-		r, err := o.uploadRound(ctx, to)
+		r, err := o.uploadRound(ctx, to, pg)
 		if err != nil {
 			return nil, err
 		}
@@ -82,16 +81,19 @@ func measureUpload(ctx context.Context, o options) ([]uploadRound, error) {
 	return rounds, nil
 }
 
-func (o options) uploadRound(ctx context.Context, to ready) (r uploadRound, err error) {
+func (o options) uploadRound(ctx context.Context, to ready, pg *server) (r uploadRound, err error) {
+	r.rows = o.rows
+	if err := r.throughService(ctx, o, to, pg); err != nil {
+		return r, fmt.Errorf("through the service: %w", err)
+	}
+	if pg != nil {
+		return r, nil
+	}
 	dir, err := os.MkdirTemp(o.dir, "closeloop-bench-")
 	if err != nil {
 		return r, fmt.Errorf("make folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	r.rows = o.rows
-	if err := r.throughService(ctx, filepath.Join(dir, "full.db"), to); err != nil {
-		return r, fmt.Errorf("through the service: %w", err)
-	}
 	if r.bare, err = bareUpload(ctx, filepath.Join(dir, "bare.db"), to.Address, o.rows); err != nil {
 		return r, fmt.Errorf("by bare parts: %w", err)
 	}
@@ -100,14 +102,19 @@ func (o options) uploadRound(ctx context.Context, to ready) (r uploadRound, err 
 
 // throughService stores outcomes, folds them, and times one run that sends
 // them all.
-func (r *uploadRound) throughService(ctx context.Context, path string, to ready) error {
-	store, err := sqlite.Open(ctx, path, sqlite.Options{})
+func (r *uploadRound) throughService(ctx context.Context, o options, to ready, pg *server) (err error) {
+	db, err := o.database(ctx, pg)
 	if err != nil {
-		return err //nolint:wrapcheck // names the file
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close()) }()
+	store, err := db.open(ctx)
+	if err != nil {
+		return err
 	}
 	defer func() { _ = store.Close() }()
 	ended := time.Now().Add(-2 * time.Hour)
-	if err := seed(ctx, store, ended, r.rows); err != nil {
+	if err := seed(ctx, store, ended, firstNumber, r.rows); err != nil {
 		return err
 	}
 	client, err := dial(to)
@@ -123,7 +130,7 @@ func (r *uploadRound) throughService(ctx context.Context, path string, to ready)
 	}
 	// Half an hour after the tag its row has not settled: this run only folds.
 	clock.behind = 90 * time.Minute
-	if r.fold, err = runOnce(ctx, sched, 0); err != nil {
+	if _, err = runOnce(ctx, sched, 0); err != nil {
 		return err
 	}
 	clock.behind, r.full = 0, steps{}
@@ -150,13 +157,19 @@ type clock struct{ behind time.Duration }
 
 func (c *clock) now() time.Time { return time.Now().Add(-c.behind) }
 
-// seed stores outcomes of calls that ended at a time, as the webhook would.
-func seed(ctx context.Context, store *sqlite.Store, ended time.Time, rows int) error {
+// appender is the part of a store that takes deliveries.
+type appender interface {
+	Append(ctx context.Context, e conversions.Event) (conversions.Receipt, error)
+}
+
+// seed stores outcomes of calls that ended at a time, numbered from first, as
+// the webhook would.
+func seed(ctx context.Context, store appender, ended time.Time, first, rows int) error {
 	vendor, err := varda.New(varda.Config{Secrets: []string{secret}, Region: region})
 	if err != nil {
 		return err //nolint:wrapcheck // says what is wrong
 	}
-	t := newTemplate(outcomeTagged, ended)
+	t, in := newTemplate(outcomeTagged, ended), delivered{store, account, vendor}
 	const callers = 128
 	errs := make([]error, callers)
 	var wg sync.WaitGroup
@@ -164,8 +177,8 @@ func seed(ctx context.Context, store *sqlite.Store, ended time.Time, rows int) e
 		wg.Go(func() {
 			body := append([]byte(nil), t.body...)
 			for i := c; i < rows && errs[c] == nil; i += callers {
-				t.write(body, firstNumber+i)
-				errs[c] = appendBody(ctx, store, vendor, body, ended)
+				t.write(body, first+i)
+				errs[c] = in.append(ctx, body, ended)
 			}
 		})
 	}
@@ -173,14 +186,22 @@ func seed(ctx context.Context, store *sqlite.Store, ended time.Time, rows int) e
 	return errors.Join(errs...)
 }
 
-func appendBody(ctx context.Context, store *sqlite.Store, vendor *varda.Source, body []byte, at time.Time) error {
-	event, err := vendor.Read(http.Header{}, body)
+// delivered stores what is delivered for an account.
+type delivered struct {
+	store   appender
+	account conversions.AccountID
+	vendor  *varda.Source
+}
+
+func (d delivered) append(ctx context.Context, body []byte, at time.Time) error {
+	event, err := d.vendor.Read(http.Header{}, body)
 	if err != nil {
 		return err //nolint:wrapcheck // says what is wrong
 	}
 	sum := sha256.Sum256(body)
-	event.Account, event.Source, event.Received, event.Body = account, source, at, [16]byte(sum[:16])
-	_, err = store.Append(ctx, event)
+	event.Account, event.Source, event.Received, event.Body = d.account, "varda-"+string(d.account), at, [16]byte(sum[:16])
+	event.Person.Contact, event.Person.PhoneHash = string(event.Lead), hex.EncodeToString(sum[:]) // somebody else each time
+	_, err = d.store.Append(ctx, event)
 	return err //nolint:wrapcheck // says what it was doing
 }
 
