@@ -52,10 +52,10 @@ func growthTable(all growthOf) string {
 		})
 	}
 	growthLine(&b, all.sizes, "durable events a second, 64 callers", "%.0f", func(g growth) float64 { return g.ingest })
-	growthLine(&b, all.sizes, "bytes for each conversion", "%.0f", func(g growth) float64 { return float64(g.bytes) })
+	growthLine(&b, all.sizes, "GB for a million conversions", "%.2f", func(g growth) float64 { return float64(g.bytes) / 1e3 })
 	growthLine(&b, all.sizes, "MB allocated by a batch of "+strconv.Itoa(conversions.MaxItems)+", claim to settlement", "%.1f",
 		func(g growth) float64 { return float64(g.allocated) / 1e6 })
-	growthLine(&b, all.sizes, "seconds that copying took", "%.0f", func(g growth) float64 { return g.seeded.Seconds() })
+	growthLine(&b, all.sizes, "seconds that growing took", "%.0f", func(g growth) float64 { return g.seeded.Seconds() })
 	line := func(name string, of func(growth) string) {
 		fmt.Fprintf(&b, "| %s |", name)
 		for _, g := range all.sizes {
