@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -120,6 +121,7 @@ func registerPast(p *past) error {
 		"past_at":     func(i int64) driver.Value { return p.at(i).UnixMicro() },
 		"past_body":   func(i int64) driver.Value { return random(i, 4, 16) },
 		"past_slot":   func(i int64) driver.Value { return random(i, 5, 16) },
+		"past_second": func(i int64) driver.Value { return p.at(i).Unix()<<28 | i&0xfffffff },
 		"past_trail": func(i int64) driver.Value {
 			decided, answered := p.chunksOf(i)
 			return binary.AppendVarint(binary.AppendVarint(nil, decided), answered)
@@ -175,7 +177,7 @@ func (c *sqliteCopy) prepare(ctx context.Context, first int64) error {
 			"trail": "past_trail(i)", "doc": "past_row(i)",
 		}},
 		{"click_index", "t.conversion = ?6", map[string]string{"conversion": "?4 + i", "account": "?2", "click": "past_click(i)"}},
-		{"slot", "t.conversion = ?6", map[string]string{"conversion": "?4 + i", "account": "?2", "key": "past_slot(i)"}},
+		{"slot", "t.conversion = ?6", map[string]string{"conversion": "?4 + i", "account": "?2", "key": "past_slot(i)", "key INTEGER": "past_second(i)"}},
 	} {
 		text, err := c.copying(ctx, t.table, t.where, t.own)
 		if err != nil {
@@ -187,23 +189,20 @@ func (c *sqliteCopy) prepare(ctx context.Context, first int64) error {
 }
 
 // copying is the statement that copies a row of a table for every conversion
-// of a batch, its own columns apart.
+// of a batch, its own columns apart, which are named with or without a type.
 func (c *sqliteCopy) copying(ctx context.Context, table, where string, own map[string]string) (string, error) {
-	rows, err := c.tx.QueryContext(ctx, `SELECT name FROM pragma_table_info(?)`, table)
+	rows, err := c.tx.QueryContext(ctx, `SELECT name, type FROM pragma_table_info(?)`, table)
 	if err != nil {
 		return "", fmt.Errorf("read columns: %w", err)
 	}
 	defer rows.Close()
 	var columns, values []string
 	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
+		var name, kind string
+		if err := rows.Scan(&name, &kind); err != nil {
 			return "", fmt.Errorf("read columns: %w", err)
 		}
-		value, found := own[name]
-		if !found {
-			value = "t." + name
-		}
+		value := cmp.Or(own[name+" "+kind], own[name], "t."+name)
 		columns, values = append(columns, name), append(values, value)
 	}
 	if err := rows.Err(); err != nil {
