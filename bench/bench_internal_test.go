@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
+	"io"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"closeloop/conversions"
@@ -255,4 +259,28 @@ func TestOptions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStepFailsLate: what is ended after a long time is a figure, what fails
+// at once is an error.
+func TestStepFailsLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &grown{g: &growth{size: 1}}
+		slow := readStep{"slow", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}
+		for range 2 {
+			if err := m.step("slow", func() error { return slow.within(t.Context(), growthLimit) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := m.step("broken", func() error { return io.ErrUnexpectedEOF }); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("a step that failed at once: %v", err)
+		}
+		m.g.steps = m.g.steps[:1]
+		larger := growth{size: 2, slow: m.g.tooSlow(), steps: []growthStep{{name: "slow"}}}
+		text := growthTable(growthOf{onSQLite, []growth{*m.g, larger}})
+		if !strings.Contains(text, "| slow | failed | – |  |") {
+			t.Errorf("table:\n%s", text)
+		}
+	})
 }

@@ -30,7 +30,8 @@ type grown struct {
 	g     *growth
 }
 
-// step times f, unless it was timed often enough.
+// step times f, unless it was timed often enough. That it fails after a long
+// time is a figure too: the store or the limit has ended it.
 func (m *grown) step(name string, f func() error) error {
 	i := slices.IndexFunc(m.g.steps, func(s growthStep) bool { return s.name == name })
 	if i < 0 {
@@ -42,10 +43,13 @@ func (m *grown) step(name string, f func() error) error {
 		return nil
 	}
 	begin := time.Now()
-	if err := f(); err != nil {
+	err := f()
+	took := time.Since(begin)
+	s.failed = err != nil
+	if err != nil && took < growthPatience {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	s.took = append(s.took, time.Since(begin))
+	s.took = append(s.took, took)
 	return nil
 }
 
@@ -75,7 +79,7 @@ func (m *grown) measure(ctx context.Context, o options) (err error) {
 			return err
 		}
 		for _, s := range steps {
-			if err := m.step(s.name, s.read); err != nil {
+			if err := m.step(s.name, func() error { return s.within(ctx, growthLimit) }); err != nil {
 				return err
 			}
 		}
@@ -133,7 +137,14 @@ func (m *grown) batch(ctx context.Context) error {
 // readStep is something to read.
 type readStep struct {
 	name string
-	read func() error
+	read func(context.Context) error
+}
+
+// within reads, and gives up after a time.
+func (s readStep) within(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return s.read(ctx)
 }
 
 // reading lists what the service reads beside batches, and then what people
@@ -153,30 +164,32 @@ func (m *grown) reading(ctx context.Context) ([]readStep, error) {
 	ofOne := lately
 	ofOne.Account = one
 	steps := []readStep{
-		{"list, 50 from the middle", ignored(m.store.List, ctx, conversions.Filter{Account: one, Limit: 50, After: &middle})},
-		{"list, 50 that are queued", ignored(m.store.List, ctx, conversions.Filter{Account: one, Limit: 50, State: conversions.StateQueued})},
-		{"list by click id", ignored(m.store.List, ctx, conversions.Filter{Account: one, ClickID: pastClick(pastBatch)})},
-		{"list by lead", ignored(m.store.List, ctx, conversions.Filter{Account: one, Lead: middle.Key.Lead})},
-		{"list by order id, whole store", ignored(m.store.List, ctx, conversions.Filter{OrderID: middle.OrderID})},
-		{"ledger, 100 entries", func() error { return only(m.store.Ledger(ctx, one, 1, 100)) }},
-		{"history of a row", func() error { return only(m.store.History(ctx, one, middle.ID)) }},
-		{"uploads of 30 days", func() error { return only(m.store.Uploaded(ctx, account, month)) }},
-		{"latest 20 answers", func() error { return only(m.store.LastAnswers(ctx, account, 20)) }},
-		{"unanswered batches", ignored(m.store.Unanswered, ctx, account)},
-		{"statuses that are due", func() error { return only(m.store.Polls(ctx, account, m.now, 10)) }},
-		{"gather 500 leads for a replay", func() error { return only(m.store.Leads(ctx, one, conversions.ReplayQuery{Limit: 500})) }},
-		{"accounts", func() error { return only(m.store.Accounts(ctx)) }},
-		{"deliveries by kind, whole store", ignored(m.store.Received, ctx, all)},
-		{"deliveries by kind, one account, 30 days", ignored(m.store.Received, ctx, ofOne)},
-		{"outcomes by state, whole store", ignored(m.store.Totals, ctx, all)},
-		{"outcomes by state, whole store, 30 days", ignored(m.store.Totals, ctx, lately)},
+		{"list, 50 from the middle", ignored(m.store.List, conversions.Filter{Account: one, Limit: 50, After: &middle})},
+		{"list, 50 that are queued", ignored(m.store.List, conversions.Filter{Account: one, Limit: 50, State: conversions.StateQueued})},
+		{"list by click id", ignored(m.store.List, conversions.Filter{Account: one, ClickID: pastClick(pastBatch)})},
+		{"list by lead", ignored(m.store.List, conversions.Filter{Account: one, Lead: middle.Key.Lead})},
+		{"list by order id, whole store", ignored(m.store.List, conversions.Filter{OrderID: middle.OrderID})},
+		{"ledger, 100 entries", func(ctx context.Context) error { return only(m.store.Ledger(ctx, one, 1, 100)) }},
+		{"history of a row", func(ctx context.Context) error { return only(m.store.History(ctx, one, middle.ID)) }},
+		{"uploads of 30 days", func(ctx context.Context) error { return only(m.store.Uploaded(ctx, account, month)) }},
+		{"latest 20 answers", func(ctx context.Context) error { return only(m.store.LastAnswers(ctx, account, 20)) }},
+		{"unanswered batches", ignored(m.store.Unanswered, account)},
+		{"statuses that are due", func(ctx context.Context) error { return only(m.store.Polls(ctx, account, m.now, 10)) }},
+		{"gather 500 leads for a replay", func(ctx context.Context) error {
+			return only(m.store.Leads(ctx, one, conversions.ReplayQuery{Limit: 500}))
+		}},
+		{"accounts", func(ctx context.Context) error { return only(m.store.Accounts(ctx)) }},
+		{"deliveries by kind, whole store", ignored(m.store.Received, all)},
+		{"deliveries by kind, one account, 30 days", ignored(m.store.Received, ofOne)},
+		{"outcomes by state, whole store", ignored(m.store.Totals, all)},
+		{"outcomes by state, whole store, 30 days", ignored(m.store.Totals, lately)},
 	}
-	return append(steps, m.reports(ctx, one, middle)...), nil
+	return append(steps, m.reports(one, middle)...), nil
 }
 
 // ignored reads and looks at the error only.
-func ignored[F, R any](read func(context.Context, F) (R, error), ctx context.Context, f F) func() error { //nolint:revive // what is called comes first
-	return func() error { return only(read(ctx, f)) }
+func ignored[F, R any](read func(context.Context, F) (R, error), f F) func(context.Context) error {
+	return func(ctx context.Context) error { return only(read(ctx, f)) }
 }
 
 // only is what matters of something that is timed.
@@ -213,13 +226,13 @@ func countRows(totals []conversions.Total) (n int) {
 }
 
 // reports are those of the command line.
-func (m *grown) reports(ctx context.Context, a conversions.AccountID, row conversions.Row) []readStep {
+func (m *grown) reports(a conversions.AccountID, row conversions.Row) []readStep {
 	subjects := map[string]string{"audit show": strconv.FormatInt(int64(row.ID), 10), "quarantine show": "1"}
 	var steps []readStep
 	for _, r := range audit.Reports() {
 		name := r.Group + " " + r.Name
-		run := func(f conversions.Filter, subject string) func() error {
-			return func() error {
+		run := func(f conversions.Filter, subject string) func(context.Context) error {
+			return func(ctx context.Context) error {
 				_, err := r.Run(ctx, m.store, audit.Query{Filter: f, Subject: subject, Now: m.now})
 				return err //nolint:wrapcheck // says what it was doing
 			}

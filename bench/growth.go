@@ -17,13 +17,17 @@ import (
 )
 
 // growthPatience is how long a step may take to be timed more than once, and
-// at larger sizes.
-const growthPatience = 5 * time.Second
+// at larger sizes, and growthLimit how long it may take at all.
+const (
+	growthPatience = 5 * time.Second
+	growthLimit    = time.Minute
+)
 
 // growthStep is one thing that is timed on a store of every size.
 type growthStep struct {
-	name string
-	took []time.Duration
+	name   string
+	took   []time.Duration
+	failed bool // the last time, after growthPatience
 }
 
 // growth is what was measured at one size.

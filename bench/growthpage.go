@@ -16,13 +16,13 @@ func growthPage(o options, all []growthOf) string {
 	fmt.Fprintf(&b, `# Growth
 
 Written by `+"`make bench-growth`"+` on %s: the stores' own steps, in milliseconds, median of %d (once where it takes longer
-than %v, and then at no larger size), with so many settled conversions in it: each with its event, side row, click id, second, its part
+than %v, and then at no larger size; what takes %v has failed), with so many settled conversions in it: each with its event, side row, click id, second, its part
 of a manifest and two ledger entries, in turns of %d accounts and over 90 days. They were copied in bulk from one that was settled, and
 the store grew from size to size. At each %d more are due in the account that is measured, and deliveries come for another. What is read
 is of one account of the past, or of the whole store. What fits into memory is in the page cache.
 
 %s
-`, o.now.UTC().Format("2006-01-02 15:04 UTC"), o.rounds, growthPatience, pastAccounts, o.rounds*conversions.MaxItems, machine(o.dir))
+`, o.now.UTC().Format("2006-01-02 15:04 UTC"), o.rounds, growthPatience, growthLimit, pastAccounts, o.rounds*conversions.MaxItems, machine(o.dir))
 	for _, g := range all {
 		b.WriteString(growthTable(g))
 	}
@@ -43,6 +43,9 @@ func growthTable(all growthOf) string {
 			i := slices.IndexFunc(g.steps, func(x growthStep) bool { return x.name == s.name })
 			if len(g.steps[i].took) == 0 {
 				return math.NaN()
+			}
+			if g.steps[i].failed {
+				return math.Inf(1)
 			}
 			took := make([]float64, len(g.steps[i].took))
 			for j, t := range g.steps[i].took {
@@ -75,14 +78,18 @@ func growthLine(b *strings.Builder, sizes []growth, name, form string, figure fu
 	fmt.Fprintf(b, "| %s |", name)
 	for _, g := range sizes {
 		text := "–"
-		if f := figure(g); !math.IsNaN(f) {
+		if f := figure(g); math.IsInf(f, 1) {
+			text = "failed"
+		} else if !math.IsNaN(f) {
 			text = fmt.Sprintf(form, f)
 		}
 		b.WriteString(" " + text + " |")
 	}
 	times := ""
-	if n := len(sizes); n > 1 && figure(sizes[n-2]) > 0 && !math.IsNaN(figure(sizes[n-1])) {
-		times = fmt.Sprintf("%.2f", figure(sizes[n-1])/figure(sizes[n-2]))
+	if n := len(sizes); n > 1 && figure(sizes[n-2]) > 0 {
+		if ratio := figure(sizes[n-1]) / figure(sizes[n-2]); !math.IsNaN(ratio) && !math.IsInf(ratio, 1) {
+			times = fmt.Sprintf("%.2f", ratio)
+		}
 	}
 	b.WriteString(" " + times + " |\n")
 }
