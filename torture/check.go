@@ -137,6 +137,7 @@ func (w *inspection) checkLedger(ctx context.Context, a *account) error {
 		return fmt.Errorf("list rows: %w", err)
 	}
 	rebuilt := map[conversions.RowID]conversions.Row{}
+	told := course{}
 	for after := int64(0); ; {
 		entries, err := w.s.Ledger(ctx, a.id(), after, 5000)
 		if err != nil {
@@ -149,6 +150,7 @@ func (w *inspection) checkLedger(ctx context.Context, a *account) error {
 			after = e.Seq
 			if e.Row != 0 {
 				rebuilt[e.Row] = rebuilt[e.Row].Apply(e)
+				told.add(e)
 			}
 		}
 		w.ledger += len(entries)
@@ -162,7 +164,7 @@ func (w *inspection) checkLedger(ctx context.Context, a *account) error {
 			w.violate("row %d of %s is not what the ledger makes of it (-stored +rebuilt):\n%s", row.ID, a.name, diff)
 		}
 	}
-	return nil
+	return w.checkCourse(ctx, a, told)
 }
 
 // checkGoogle: Google counts what the tags say, once and with its value, and

@@ -31,7 +31,8 @@ type crm struct {
 	queue  chan delivery
 	posted sync.WaitGroup
 
-	leads []*lead // of the goroutine that tags
+	leads []*lead       // of the goroutine that tags
+	anew  chan struct{} // asks it to tag the latest ones once more
 
 	mu       sync.Mutex
 	accepted []delivery // answered 2xx
@@ -40,11 +41,14 @@ type crm struct {
 	lastWrong       atomic.Pointer[string]
 }
 
-const senders = 8
+const (
+	senders = 8
+	recent  = 25 // of so many leads an old one is tagged again, so that tags meet what is in flight
+)
 
 func newCRM(w *world, rng *rand.Rand) *crm {
 	return &crm{
-		w: w, rng: rng, queue: make(chan delivery, 10_000),
+		w: w, rng: rng, queue: make(chan delivery, 10_000), anew: make(chan struct{}, 1),
 		client: &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: senders}},
 	}
 }
@@ -61,10 +65,30 @@ func (c *crm) run(ctx, end context.Context, every time.Duration) {
 		c.tags()
 		select {
 		case <-ctx.Done():
+		case <-c.anew:
+			c.tagAnew()
 		case <-ticker.C:
 		}
 	}
 	close(c.queue)
+}
+
+// changeMinds asks for another tag of the leads tagged last.
+func (c *crm) changeMinds() {
+	select {
+	case c.anew <- struct{}{}:
+	default: // asked already
+	}
+}
+
+// tagAnew sets another tag of each of the latest leads: somebody who stands
+// still knows them as they were.
+func (c *crm) tagAnew() {
+	for _, l := range c.leads[max(0, len(c.leads)-3*recent):] {
+		if d, ok := c.tag(l); ok {
+			c.queue <- d
+		}
+	}
 }
 
 func (c *crm) send(ctx context.Context) {
@@ -140,7 +164,6 @@ func (c *crm) tags() {
 }
 
 func (c *crm) lead() *lead {
-	const recent = 25 // so that tags meet what is in flight
 	if n := len(c.leads); n > 20 && c.rng.IntN(2) == 0 {
 		return c.leads[n-1-c.rng.IntN(min(n, recent))]
 	}

@@ -50,6 +50,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		s.only = arming{deed, []string{point}}
 		return nil
 	})
+	flags.Func("disk", "how it gets full: "+diskMount+" or "+diskLimit+"; without this the first that works here", func(text string) error {
+		if text != diskMount && text != diskLimit {
+			return fmt.Errorf("it is %s or %s", diskMount, diskLimit)
+		}
+		s.disk = text
+		return nil
+	})
 	stores := flags.String("stores", engineSQLite, "where data is kept, one campaign after the other: "+engineSQLite+", "+enginePostgres)
 	keep := flags.Bool("keep", false, "keep the folder with database, logs and configurations")
 	if err := flags.Parse(args); err != nil {
@@ -140,6 +147,7 @@ func (w *world) hell(all context.Context) error {
 	g.Go(func() error { return w.google(ctx, w.chance(3)) })
 	g.Go(func() error { return w.engine.hurt(ctx, w, w.chance(4)) })
 	g.Go(func() error { w.storms(ctx, w.chance(5)); return nil })
+	g.Go(func() error { return w.visits(ctx, w.chance(6)) })
 	g.Go(func() error { w.crm.run(ctx, all, w.tagEvery); return nil })
 	g.Go(func() error {
 		for ctx.Err() == nil && w.tally.kills() < w.kills {
@@ -155,6 +163,7 @@ func (w *world) hell(all context.Context) error {
 func (w *world) report(out io.Writer, v *verdict, took time.Duration) {
 	fmt.Fprintf(out, "torture, seed %d, %s, %d replicas, %s and %s to rest\n", w.seed, w.store, len(w.replicas),
 		w.lasted.Round(time.Second), (took - w.lasted).Round(time.Second))
+	fmt.Fprintf(out, "  database       %s\n", w.engine.about())
 	w.tally.print(out)
 	fmt.Fprintf(out, "  deliveries     %d answered 2xx, in %d attempts, about %d leads\n", v.deliveries, v.attempts, len(w.crm.leads))
 	fmt.Fprintf(out, "  rows           %v, %d ledger entries\n", v.rows, v.ledger)
@@ -167,6 +176,5 @@ func (w *world) report(out io.Writer, v *verdict, took time.Duration) {
 	if n := len(v.violations); n > 0 {
 		fmt.Fprintf(out, "seed %d, everything in %s\n", w.seed, w.dir)
 	}
-	fmt.Fprintln(out, "  errors in logs, by text")
 	w.notes.print(out)
 }

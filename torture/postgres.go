@@ -105,6 +105,17 @@ func (s *server) failed(r *replica) bool {
 	return time.Since(s.down) < startUp || r.data.disturbed(startUp)
 }
 
+func (*server) joins(int) {}
+
+func (*server) leaves(int) {}
+
+func (*server) about() string {
+	if os.Getenv(pgtest.Variable) != "" {
+		return "a PostgreSQL that is somebody else's, and not restarted"
+	}
+	return "a PostgreSQL of its own, killed and started again"
+}
+
 func (s *server) close(bool) {
 	_ = s.host.try(s.host.end)
 	s.server.Close()

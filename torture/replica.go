@@ -49,29 +49,41 @@ type arming struct {
 
 func (a arming) String() string { return a.deed + "=" + strings.Join(a.points, ",") }
 
-// start starts the program, which may die before it listens.
-func (r *replica) start(ctx context.Context, fail arming) (*process, error) {
-	env := []string{"CLOSELOOP_FAILCLOCK=" + r.w.clock.file.Name(), "HOME=" + r.w.dir}
+// launch starts the program with arguments, prints what it prints into a log,
+// and tells the engine of it. It returns at once.
+func (w *world) launch(log *os.File, fail arming, arguments ...string) (*process, error) {
+	env := []string{"CLOSELOOP_FAILCLOCK=" + w.clock.file.Name(), "HOME=" + w.dir}
 	if len(fail.points) > 0 {
 		env = append(env, "CLOSELOOP_FAILPOINT="+fail.String())
 	}
 	p := &process{
-		cmd:   exec.Command(r.w.binary, "serve", "--config", r.config), //nolint:gosec,noctx // built by this program, and ended by kill
+		cmd:   exec.Command(w.binary, arguments...), //nolint:gosec,noctx // built by this program, and ended by kill
 		ready: make(chan string, 1), hit: make(chan string, 1), ended: make(chan struct{}),
 	}
 	p.cmd.Env = env
 	read, write := io.Pipe()
 	p.cmd.Stdout, p.cmd.Stderr = write, write
-	fmt.Fprintf(r.log, "--- start %s, clock %s ahead, fail point %s\n", time.Now().Format(time.TimeOnly), r.w.clock.moved(), fail)
-	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start replica: %w", err)
+	fmt.Fprintf(log, "--- %s %s, clock %s ahead, fail point %s\n", arguments[0], time.Now().Format(time.TimeOnly), w.clock.moved(), fail)
+	if err := startDeaf(p.cmd); err != nil {
+		return nil, fmt.Errorf("start %s: %w", arguments[0], err)
 	}
+	w.engine.joins(p.cmd.Process.Pid)
 	go func() {
 		_ = p.cmd.Wait() // how it ended is in its state
+		w.engine.leaves(p.cmd.Process.Pid)
 		p.state = p.cmd.ProcessState
 		_ = write.Close()
 	}()
-	go r.listen(p, read)
+	go w.listen(p, read, log)
+	return p, nil
+}
+
+// start starts the service, which may die before it listens.
+func (r *replica) start(ctx context.Context, fail arming) (*process, error) {
+	p, err := r.w.launch(r.log, fail, "serve", "--config", r.config)
+	if err != nil {
+		return nil, err
+	}
 	select {
 	case p.url = <-p.ready:
 	case <-p.ended:
@@ -87,13 +99,13 @@ func (r *replica) start(ctx context.Context, fail arming) (*process, error) {
 }
 
 // listen reads what a process prints until it is gone.
-func (r *replica) listen(p *process, printed io.Reader) {
+func (w *world) listen(p *process, printed io.Reader, log *os.File) {
 	defer close(p.ended)
 	lines := bufio.NewScanner(printed)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		line := lines.Text()
-		fmt.Fprintln(r.log, line)
+		fmt.Fprintln(log, line)
 		if _, after, ok := strings.Cut(line, "msg=listening address="); ok {
 			address, _, _ := strings.Cut(after, " ")
 			p.ready <- "http://" + address
@@ -101,7 +113,7 @@ func (r *replica) listen(p *process, printed io.Reader) {
 		if point, ok := strings.CutPrefix(line, "failpoint "); ok {
 			p.hit <- point
 		}
-		r.w.notes.read(line)
+		w.notes.read(line)
 	}
 }
 
@@ -144,6 +156,10 @@ func (r *replica) forget() {
 // kill ends the process at once and waits until it is gone.
 func (r *replica) kill(p *process) error {
 	r.forget()
+	return p.kill()
+}
+
+func (p *process) kill() error {
 	if err := p.signal(syscall.SIGKILL); err != nil {
 		return err
 	}

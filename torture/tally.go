@@ -21,13 +21,14 @@ type tally struct {
 	leapt  time.Duration
 	storms map[string]int // network, by weather
 	faults map[string]int // of the sandbox, by kind
+	runs   map[string]int // of closeloop run, and how they ended
 	others map[string]int // whatever else
 }
 
 func newTally() *tally {
 	return &tally{
 		points: map[string]int{}, stops: map[string]int{}, storms: map[string]int{}, faults: map[string]int{},
-		others: map[string]int{},
+		runs: map[string]int{}, others: map[string]int{},
 	}
 }
 
@@ -90,6 +91,7 @@ func (t *tally) print(out io.Writer) {
 	}
 	fmt.Fprintf(out, "  stops          %d past the lease, %d of them at fail points\n", sum(t.stops), sum(t.stops)-t.stops[""])
 	fmt.Fprintf(out, "  starts         %d\n", t.starts)
+	fmt.Fprintf(out, "  closeloop run  %s\n", counted(t.runs, slices.Sorted(maps.Keys(t.runs))))
 	fmt.Fprintf(out, "  network        %s\n", counted(t.storms, slices.Sorted(maps.Keys(t.storms))))
 	fmt.Fprintf(out, "  Google's       %s\n", counted(t.faults, slices.Sorted(maps.Keys(t.faults))))
 	fmt.Fprintf(out, "  others         %s\n", counted(t.others, slices.Sorted(maps.Keys(t.others))))
@@ -126,6 +128,7 @@ func points() []string {
 type notes struct {
 	mu     sync.Mutex
 	errors map[string]int
+	noRoom int // that failed because a file could not grow
 	bugs   []string
 }
 
@@ -134,12 +137,25 @@ func newNotes() *notes { return &notes{errors: map[string]int{}} }
 func (n *notes) read(line string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if strings.Contains(line, "panic") || strings.Contains(line, "fatal error") {
+	if impossible(line) {
 		n.bugs = append(n.bugs, line)
+	}
+	if strings.Contains(line, "disk is full") || strings.Contains(line, "disk I/O error") {
+		n.noRoom++
 	}
 	if _, after, ok := strings.Cut(line, "level=ERROR "); ok {
 		n.errors[brief(after)]++
 	}
+}
+
+// impossible reports whether a line tells of what cannot be: a bug that was
+// caught, or two holders of one lease. Whoever has it finds the batch that it
+// sent, and creates no row that there is: who has lost it is told so first.
+func impossible(line string) bool {
+	if strings.Contains(line, "panic") || strings.Contains(line, "fatal error") || strings.Contains(line, "constraint") {
+		return true
+	}
+	return strings.Contains(line, " batch ") && strings.Contains(line, "not found")
 }
 
 // brief is a line of the log without what differs each time.
@@ -157,6 +173,7 @@ func brief(line string) string {
 func (n *notes) print(out io.Writer) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	fmt.Fprintf(out, "  no room for    %d writes that were logged\n  errors in logs, by text\n", n.noRoom)
 	for _, k := range slices.Sorted(maps.Keys(n.errors)) {
 		fmt.Fprintf(out, "    %5d  %s\n", n.errors[k], k)
 	}

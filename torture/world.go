@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,7 @@ type settings struct {
 	replicas int
 	tagEvery time.Duration
 	store    string // which engine
+	disk     string // how it gets full, "" for the first way that works
 	only     arming // the one fail point to arm, to dig into something; zero arms all
 	dir      string // for the campaign alone
 	binary   string // built with the tag failpoints
@@ -57,6 +59,7 @@ type world struct {
 	notes    *notes
 	engine   engine
 	diary    *diary
+	visitors *os.File      // what `closeloop run` prints
 	days     atomic.Int64  // how often a whole day was skipped
 	lasted   time.Duration // how long everything went wrong
 
@@ -89,8 +92,11 @@ func newWorld(ctx context.Context, s settings) (*world, error) {
 	if w.box, err = sandbox.Start(ctx, w.sandbox()); err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
-	if w.engine, err = newEngine(ctx, w.store, w.dir); err != nil {
+	if w.engine, err = newEngine(ctx, s); err != nil {
 		return nil, err
+	}
+	if w.visitors, err = os.Create(filepath.Join(filepath.Clean(w.dir), "run.log")); err != nil {
+		return nil, fmt.Errorf("make log: %w", err)
 	}
 	for i := range s.replicas {
 		r, err := newReplica(ctx, w, fmt.Sprintf("replica%d", i))
@@ -168,6 +174,7 @@ func (w *world) close(keep bool) {
 		}
 		_ = r.log.Close()
 	}
+	_ = w.visitors.Close()
 	_ = w.box.Close()
 	_ = w.clock.file.Close()
 	_ = w.diary.file.Close()
