@@ -31,6 +31,7 @@ type memory struct {
 	taken   conversions.Batch
 	pollAt  time.Time // when taken is asked for
 	held    int       // refused attempts to take the lease
+	pauses  []conversions.Paused
 	refuse  func() error
 	onRun   func()
 	onFold  func()
@@ -225,21 +226,31 @@ func (m *memory) Settle(_ context.Context, l conversions.Lease, s conversions.Se
 
 func (*memory) Record(context.Context, conversions.Lease, []conversions.Entry) error { return nil }
 
-// Pauses is what only a run asks for, once.
+// Pauses is what only a run asks for under the lease, once.
 func (m *memory) Pauses(context.Context, conversions.AccountID) ([]conversions.Paused, error) {
 	m.mu.Lock()
+	paused := slices.Clone(m.pauses)
+	if m.lease.Holder == "" {
+		m.mu.Unlock()
+		return paused, nil
+	}
 	m.runs = append(m.runs, time.Now())
 	f := m.onRun
 	m.mu.Unlock()
 	if f != nil {
 		f()
 	}
-	return nil, nil
+	return paused, nil
 }
 
 func (*memory) Pause(context.Context, conversions.Lease, conversions.Paused) error { return nil }
 
-func (*memory) Resume(context.Context, conversions.Lease, string, time.Time) error { return nil }
+func (m *memory) Resume(context.Context, conversions.Lease, string, time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pauses = nil
+	return nil
+}
 
 // runsAt are the minutes after the start at which runs began.
 func (m *memory) runsAt(since time.Time) []string {

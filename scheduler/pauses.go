@@ -60,6 +60,14 @@ func (c *cycle) awayFrom(api conversions.API) bool {
 	return c.left[api] || (!c.report.DryRun && c.start.Before(c.a.away[api]))
 }
 
+// awayUntil is when an API that the account has left is tried again; zero for
+// at any time. It waits for the run under way, which may say.
+func (a *account) awayUntil(api conversions.API) time.Time {
+	a.run.Lock()
+	defer a.run.Unlock()
+	return a.away[api]
+}
+
 // progress is how far an answer that is no pause shows an action to work.
 type progress int
 

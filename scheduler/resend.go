@@ -291,8 +291,27 @@ func (s *Scheduler) nextPoll(ctx context.Context, a *account) (time.Time, error)
 	return time.Time{}, nil
 }
 
-// nextTry is when the account has to run out of turn; zero if it has not.
+// nextTry is when the account has to run out of turn; zero if it has not. While
+// it is paused a run would do nothing.
 func (s *Scheduler) nextTry(ctx context.Context, a *account) (time.Time, error) {
+	at, err := s.unpausedTry(ctx, a)
+	if err != nil || at.IsZero() {
+		return at, err
+	}
+	pauses, err := s.cfg.Store.Pauses(ctx, a.id)
+	if err != nil {
+		return at, fmt.Errorf("read pauses: %w", err)
+	}
+	for _, p := range pauses {
+		if p.Action == "" {
+			at = later(at, p.ProbeAt)
+		}
+	}
+	return at, nil
+}
+
+// unpausedTry is nextTry for an account that is not paused.
+func (s *Scheduler) unpausedTry(ctx context.Context, a *account) (time.Time, error) {
 	var at time.Time
 	if again := a.again.Load(); again != nil {
 		at = *again
@@ -311,6 +330,9 @@ func (s *Scheduler) nextTry(ctx context.Context, a *account) (time.Time, error) 
 		t := sendAgainAt(b)
 		if again := a.again.Load(); again != nil && overwrites(b) {
 			t = later(t, *again) // every attempt is a batch of its own, so the back-off is the account's
+		}
+		if b.Target.API != a.Rules.Target.API {
+			t = later(t, a.awayUntil(b.Target.API))
 		}
 		if at.IsZero() || t.Before(at) {
 			at = t

@@ -275,8 +275,15 @@ func (s *Scheduler) advance(ctx context.Context, a *account) (conversions.Plan, 
 	return next, won && plan.Spec == next.Spec, nil
 }
 
+// logFailure says that something could not be done. That another process has
+// the account is none: it does the same work, or the work is done later.
 func (s *Scheduler) logFailure(ctx context.Context, a *account, doing string, err error) {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return
+	}
+	if errors.Is(err, conversions.ErrHeld) {
+		s.cfg.Logger.InfoContext(ctx, "account_busy", slog.String("account", string(a.id)), slog.String("doing", doing),
+			slog.String("why", "another process works for it; looked at again later"))
 		return
 	}
 	s.cfg.Logger.ErrorContext(ctx, "scheduler_failed",
