@@ -79,6 +79,7 @@ type cycle struct {
 	stop   bool                     // a call failed: the rest waits for the next run
 	lost   bool                     // the answer to rows was lost that are to be sent anew
 	left   map[conversions.API]bool // other APIs that failed: what goes there waits too
+	polled time.Duration            // how long statuses were asked for
 	splits int                      // requests made because another had to be split or sent again
 }
 
@@ -134,10 +135,7 @@ func (c *cycle) pauseOf(action string) *conversions.Paused {
 }
 
 // rests reports whether the account is paused and not to be tried yet.
-func (c *cycle) rests() bool {
-	p := c.pauseOf("")
-	return p != nil && c.start.Before(p.ProbeAt)
-}
+func (c *cycle) rests() bool { return resting(c.paused, c.start) }
 
 // pausedActions lists the actions that are not to be sent to, but for one.
 func (c *cycle) pausedActions() []string {

@@ -32,9 +32,9 @@ func TestServiceLeavesAPausedAccountAlone(t *testing.T) {
 		resumed time.Duration // when somebody resumes
 		want    []string
 	}{
-		{"until its probe", time.Hour, never, []string{"1h0m0s"}},
+		{"until its probe", time.Hour, never, []string{"1h0m35s"}},
 		{"by hand", never, never, nil},
-		{"until somebody resumes it", never, 20*time.Minute + time.Second, []string{"20m10s"}},
+		{"until somebody resumes it", never, 20*time.Minute + time.Second, []string{"20m35s"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -10,6 +10,12 @@ import (
 	"closeloop/conversions"
 )
 
+// resting reports whether one of an account's pauses keeps all of it from being
+// sent to at a time.
+func resting(paused []conversions.Paused, at time.Time) bool {
+	return slices.ContainsFunc(paused, func(p conversions.Paused) bool { return p.Action == "" && at.Before(p.ProbeAt) })
+}
+
 // pauses stops or resumes sending as the reply demands.
 func (c *cycle) pauses(ctx context.Context, b conversions.Batch, reply conversions.Reply, now time.Time) error {
 	ctx = context.WithoutCancel(ctx)

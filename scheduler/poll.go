@@ -12,6 +12,11 @@ import (
 // up again.
 const pollsAtOnce = 50
 
+// pollTime is how long a run asks for statuses before it goes on; what is left
+// is asked for next time. A question under way is waited for, so that one that
+// hangs costs a run no more than this.
+const pollTime = conversions.CallTimeout
+
 // pausedPolling is how long statuses are asked for while the account's own
 // fault keeps Google from answering. How long Google keeps them is not
 // published.
@@ -44,35 +49,51 @@ func (s *Scheduler) pollAccount(ctx context.Context, a *account) error {
 	return err
 }
 
-// pollAll asks for every status that was due when the run started.
+// pollAll asks for the statuses that were due when the run started, for as long
+// as a run may ask. A request whose connection is gone from the configuration
+// waits until it is back.
 func (c *cycle) pollAll(ctx context.Context) error {
-	for {
-		batches, err := c.s.cfg.Store.Polls(ctx, c.a.id, c.start, pollsAtOnce)
+	began := c.s.cfg.Now()
+	defer func() { c.polled += c.s.cfg.Now().Sub(began) }()
+	for limit := pollsAtOnce; ; {
+		batches, err := c.s.cfg.Store.Polls(ctx, c.a.id, c.start, limit)
 		if err != nil {
 			return fmt.Errorf("read batches under processing: %w", err)
 		}
+		asked := 0
 		for _, b := range batches {
 			if err := ctx.Err(); err != nil {
 				return err //nolint:wrapcheck // runAccount asks for this very error
 			}
-			if err := c.poll(ctx, b); err != nil {
+			poller, ok := c.a.Destinations[b.Target.API].(Poller)
+			if !ok {
+				continue
+			}
+			if c.polled+c.s.cfg.Now().Sub(began) >= pollTime {
+				return nil
+			}
+			asked++
+			if err := c.poll(ctx, poller, b); err != nil {
 				return err
 			}
 		}
-		if len(batches) < pollsAtOnce {
+		if len(batches) < limit {
 			return nil
+		}
+		if asked == 0 {
+			limit *= 2 // nobody can be asked about these; others may stand behind them
 		}
 	}
 }
 
 // poll asks for the status of one batch and records what it says.
-func (c *cycle) poll(ctx context.Context, b conversions.Batch) error {
+func (c *cycle) poll(ctx context.Context, poller Poller, b conversions.Batch) error {
 	_, leave, err := c.turn(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	reply := c.status(ctx, b)
+	reply := c.status(ctx, poller, b)
 	ctx = context.WithoutCancel(ctx)
 	rows, err := c.rowsByID(ctx, itemRows(b))
 	if err != nil {
@@ -133,12 +154,8 @@ type fates struct {
 }
 
 // status makes one status call.
-func (c *cycle) status(ctx context.Context, b conversions.Batch) conversions.Reply {
+func (c *cycle) status(ctx context.Context, poller Poller, b conversions.Batch) conversions.Reply {
 	c.report.Polls++
-	poller, ok := c.a.Destinations[b.Target.API].(Poller)
-	if !ok {
-		return conversions.Reply{Answers: make([]conversions.Answer, len(b.Items)), Call: &conversions.Answer{Code: "Closeloop.NO_CONNECTION"}}
-	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), conversions.CallTimeout)
 	defer cancel()
 	return poller.Status(bounded, b)

@@ -232,7 +232,7 @@ func (s *Scheduler) outOfTurn(ctx context.Context, a *account, tried *time.Time)
 		return err
 	}
 	if again := tried.Add(sendGap); !send.IsZero() && send.Before(again) {
-		send = again // a paused account is not run in circles
+		send = again
 	}
 	poll, err := s.nextPoll(ctx, a)
 	if err != nil {
@@ -251,8 +251,20 @@ func (s *Scheduler) outOfTurn(ctx context.Context, a *account, tried *time.Time)
 		return nil
 	}
 	*tried = now
+	if rests, err := s.rests(ctx, a); err != nil || rests {
+		return err // a run would do nothing; looked at again once the gap is over
+	}
 	_, err = s.runAccount(ctx, a, false)
 	return err
+}
+
+// rests reports whether the account is paused and not to be tried yet.
+func (s *Scheduler) rests(ctx context.Context, a *account) (bool, error) {
+	paused, err := s.cfg.Store.Pauses(ctx, a.id)
+	if err != nil {
+		return false, fmt.Errorf("read pauses: %w", err)
+	}
+	return resting(paused, s.cfg.Now()), nil
 }
 
 // due waits for the earlier of two times, which may be zero for never, and
@@ -291,27 +303,8 @@ func (s *Scheduler) nextPoll(ctx context.Context, a *account) (time.Time, error)
 	return time.Time{}, nil
 }
 
-// nextTry is when the account has to run out of turn; zero if it has not. While
-// it is paused a run would do nothing.
+// nextTry is when the account has to run out of turn; zero if it has not.
 func (s *Scheduler) nextTry(ctx context.Context, a *account) (time.Time, error) {
-	at, err := s.unpausedTry(ctx, a)
-	if err != nil || at.IsZero() {
-		return at, err
-	}
-	pauses, err := s.cfg.Store.Pauses(ctx, a.id)
-	if err != nil {
-		return at, fmt.Errorf("read pauses: %w", err)
-	}
-	for _, p := range pauses {
-		if p.Action == "" {
-			at = later(at, p.ProbeAt)
-		}
-	}
-	return at, nil
-}
-
-// unpausedTry is nextTry for an account that is not paused.
-func (s *Scheduler) unpausedTry(ctx context.Context, a *account) (time.Time, error) {
 	var at time.Time
 	if again := a.again.Load(); again != nil {
 		at = *again
