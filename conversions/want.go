@@ -52,6 +52,8 @@ const (
 	// what became of it.
 	ReasonUnclear  Reason = "failed_in_part"
 	ReasonNoStatus Reason = "no_status"
+	// ReasonErased: the click id was erased before the operation was sent.
+	ReasonErased Reason = "click_id_erased"
 	// ReasonRetractedElsewhere: somebody else retracted what is wanted.
 	ReasonRetractedElsewhere Reason = "retracted_by_another_tool"
 )
@@ -112,6 +114,8 @@ func (r Reason) Sentence() string { //nolint:gocyclo,funlen // a table: one line
 		return "Some rows of its request failed, and Google does not say which."
 	case ReasonNoStatus:
 		return "Google took it for processing and did not say within three days what became of it."
+	case ReasonErased:
+		return "The click id was erased on request before this was sent, and without it Google cannot tell which conversion is meant."
 	case ReasonTestMode:
 		return "The account only tests, so nothing that Google holds is changed."
 	case ReasonRetractedElsewhere:

@@ -119,6 +119,7 @@ func TestEveryReasonHasASentence(t *testing.T) {
 		conversions.ReasonUnanswered, conversions.ReasonTooLateToAdjust, conversions.ReasonNotAdjustable,
 		conversions.ReasonAdjustRefused, conversions.ReasonAdjustNotFound, conversions.ReasonWithdrawalsHeld,
 		conversions.ReasonGivenUp, conversions.ReasonTestMode, conversions.ReasonRetractedElsewhere,
+		conversions.ReasonErased,
 	} {
 		s := r.Sentence()
 		if len(s) < 20 || !strings.HasSuffix(s, ".") {

@@ -127,7 +127,7 @@ func (c *cycle) erased(b conversions.Batch, rows []conversions.Row) (es []conver
 		c.report.Closed++
 		es = append(es, conversions.Entry{
 			Account: c.a.id, Row: it.Row, Kind: conversions.EntryClosed, At: c.s.cfg.Now(),
-			Version: it.Version, Reason: conversions.ReasonNoClick,
+			Version: it.Version, Reason: conversions.ReasonErased,
 		})
 	}
 	return es, others

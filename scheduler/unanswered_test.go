@@ -276,12 +276,52 @@ func TestErasedBeforeSending(t *testing.T) {
 					}
 				}
 			}
-			if got := r.states()["call-0001 booked"]; got != "skipped no_click_id" {
-				t.Errorf("erased row is %q, want skipped no_click_id", got)
+			if got := r.states()["call-0001 booked"]; got != "skipped click_id_erased" {
+				t.Errorf("erased row is %q, want skipped click_id_erased", got)
 			}
 			if n := r.tally()["done"] + r.tally()["tested"]; n != 2 || len(r.unanswered()) != 0 {
 				t.Errorf("states %v, %d batches unanswered; want 2 done or tested, none", r.tally(), len(r.unanswered()))
 			}
+		})
+	}
+}
+
+// An API that takes whole events only cannot be told of another value once the
+// click id was erased, nor of a withdrawal: the row says that, and not that no
+// click id ever came. One that takes the order id is told.
+func TestErasedBeforeAChange(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		manage bool
+		change change
+		as     conversions.Outcome
+		want   string
+	}{
+		{"another value, Data Manager", true, worth(20_000), conversions.OutcomeBooked, "cannot_change click_id_erased 100.00"},
+		{"withdrawn, Data Manager", true, worth(0), conversions.OutcomeSpam, "cannot_change click_id_erased 100.00"},
+		{"another value, Google Ads", false, worth(20_000), conversions.OutcomeBooked, "done 200.00"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			s := r.scheduler(r.script(done))
+			if tt.manage {
+				s = r.through(r.manages())
+			}
+			r.happens(lead(0), conversions.OutcomeBooked, r.ago(26*time.Hour), click(clickID(0)), worth(10_000))
+			r.runOn(s)
+			r.clock.advance(time.Hour)
+			r.runOn(s)
+			diff(t, "before", r.states()["call-0000 booked"], "done 100.00")
+			r.happens(lead(0), tt.as, tt.change)
+			r.runOn(s)
+			if _, err := r.store.Forget(t.Context(), acme, "src_1", lead(0)); err != nil {
+				t.Fatalf("forget: %v", err)
+			}
+			r.clock.advance(2 * day)
+			r.runOn(s)
+			diff(t, "after the change", r.states()["call-0000 booked"], tt.want)
 		})
 	}
 }
