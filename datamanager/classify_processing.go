@@ -39,9 +39,7 @@ var processing = table{
 	"INVALID_EVENT":  refuse("Google does not take the row as a conversion.", hintBug),
 	"INVALID_FORMAT": refuse("Google cannot read a value of the row, most likely its click id.", hintClickID),
 
-	"ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID": pauseAction(
-		"The conversion action counts one conversion per click, which Google does not allow for clicks from apps (gbraid, wbraid).",
-		"In Google Ads set the action to count every conversion."),
+	"ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID": onePerClick(),
 	"EXTERNAL_ATTRIBUTION_DATA_MISSING": pauseAction("The conversion action expects external attribution, which is not sent.",
 		"Use a conversion action of the type \"import from clicks\" that does not use external attribution."),
 	"DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED": pauseAccount(
@@ -79,4 +77,12 @@ func undecryptable() conversions.Answer {
 
 func unidentified() conversions.Answer {
 	return refuse("Google finds nobody for the click id.", hintClickID)
+}
+
+// onePerClick is of the rows with a gbraid or wbraid alone: rows with a gclid are taken by the same action. They wait, for
+// the setting can be changed.
+func onePerClick() conversions.Answer {
+	a := later(aDay, "The conversion action counts one conversion per click, which Google does not allow for clicks from apps (gbraid, wbraid).")
+	a.Hint = "In Google Ads set the action to count every conversion. These rows are tried again once a day; those with a gclid go on."
+	return a
 }

@@ -165,7 +165,7 @@ func TestClassify(t *testing.T) {
 		{processing, "PROCESSING_ERROR_REASON_INTERNAL_ERROR", "INTERNAL_ERROR", conversions.Answer{Verdict: conversions.Retry, Counts: true}},
 		{processing, "PROCESSING_ERROR_REASON_UNKNOWN_CONSENT", "UNKNOWN_CONSENT", conversions.Answer{Verdict: conversions.Pause, Scope: conversions.ScopeAccount}},
 		{processing, "PROCESSING_ERROR_REASON_DENIED_CONSENT", "DENIED_CONSENT", conversions.Answer{Verdict: conversions.Refused}},
-		{processing, "PROCESSING_ERROR_REASON_ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID", "ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID", conversions.Answer{Verdict: conversions.Pause, Scope: conversions.ScopeAction}},
+		{processing, "PROCESSING_ERROR_REASON_ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID", "ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID", conversions.Answer{Verdict: conversions.Later, Wait: 24 * time.Hour}},
 		{processing, "PROCESSING_ERROR_REASON_NEW", "NEW", conversions.Answer{Verdict: conversions.Retry, Counts: true}},
 		{processing, "jane@example.com", "UNRECOGNISED", conversions.Answer{Verdict: conversions.Retry, Counts: true}},
 		{processing, "", "UNRECOGNISED", conversions.Answer{Verdict: conversions.Retry, Counts: true}},

@@ -55,8 +55,10 @@ var conversionUpload = table{
 		"Widen the action's click-through look-back window (up to 90 days) for later clicks, or tag outcomes sooner."),
 	44: later(clickHold, "The ad click is younger than six hours; Google takes it later.", hintWait),
 	45: refuseUnmatched("Google found no ad click it could credit with this conversion.", hintClickID),
-	46: pauseAction("The conversion action counts one conversion per click, which rules out clicks from iPhones (gbraid, wbraid).",
-		"In Google Ads set the action's Count to Every."),
+	// Of the rows with a gbraid or wbraid alone: the same action takes those with a gclid. They wait, for the setting can be
+	// changed.
+	46: later(aDay, "The conversion action counts one conversion per click, which rules out clicks from iPhones (gbraid, wbraid).",
+		"In Google Ads set the action's Count to Every. These rows are tried again once a day; those with a gclid go on."),
 	47: pauseAccount("Google's policy forbids enhanced conversions for this account.", "Ask your Google representative."),
 	48: pauseAccount("The terms for customer data are not accepted in Google Ads.", hintEnhanced),
 	49: refuse("Google takes the order id for personal data.", hintBug),

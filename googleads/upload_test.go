@@ -90,7 +90,7 @@ func TestUploadBadRows(t *testing.T) {
 		95: {func(it *conversions.Item) { it.Action = "15" }, later("ConversionUploadError.TOO_RECENT_CONVERSION_ACTION", 6*time.Hour)},
 		98: {func(it *conversions.Item) {
 			it.Action, it.Click.Kind, it.ClickID = "16", conversions.WBRAID, "CkAKCQjwKnownWbraidOfTheAccount"
-		}, paused("ConversionUploadError.ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID", conversions.ScopeAction)},
+		}, later("ConversionUploadError.ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID", 24*time.Hour)},
 		99: {func(it *conversions.Item) { it.ClickID = "" }, answer("FieldError.REQUIRED", conversions.Refused)},
 	}
 	b := batch(t, 100)

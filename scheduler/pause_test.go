@@ -127,6 +127,30 @@ func TestActionPauseLeavesTheOtherStageFlowing(t *testing.T) {
 	}
 }
 
+// An action that counts one conversion per click takes no wbraid: those rows
+// wait, and the others of the action go on.
+func TestClicksThatAnActionDoesNotTakeHoldUpNoOthers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_, google := r.google(func(c *sandbox.Config) { c.Customers[0].Actions[0].OnePerClick = true })
+	r.books(2)
+	r.happens("iphone", conversions.OutcomeBooked, r.ago(8*time.Hour), worth(100), func(e *conversions.Event) {
+		click(clickID(7))(e)
+		e.Person.Clicks[0].Click.Kind = conversions.WBRAID
+	})
+	if report := r.run(google); len(report.Paused) != 0 {
+		t.Errorf("paused %+v, want nothing", report.Paused)
+	}
+	diff(t, "states", r.tally(), map[string]int{"done": 2, "queued": 1})
+	r.happens("later", conversions.OutcomeBooked, r.ago(8*time.Hour), click(clickID(8)), worth(100))
+	r.clock.advance(time.Minute)
+	r.run(google)
+	diff(t, "states with another booking", r.tally(), map[string]int{"done": 3, "queued": 1})
+	if due := r.rows()["iphone booked"].Due; !due.Equal(start().Add(day)) {
+		t.Errorf("the row of the wbraid is tried again at %v, want after a day", due)
+	}
+}
+
 func TestQuotaWaitsAsLongAsItSays(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
