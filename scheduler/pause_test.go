@@ -136,7 +136,7 @@ func TestClicksThatAnActionDoesNotTakeHoldUpNoOthers(t *testing.T) {
 	r.books(2)
 	r.happens("iphone", conversions.OutcomeBooked, r.ago(8*time.Hour), worth(100), func(e *conversions.Event) {
 		click(clickID(7))(e)
-		e.Person.Clicks[0].Click.Kind = conversions.WBRAID
+		e.Person.Clicks[0].Kind = conversions.WBRAID
 	})
 	if report := r.run(google); len(report.Paused) != 0 {
 		t.Errorf("paused %+v, want nothing", report.Paused)
