@@ -24,6 +24,7 @@ type verdict struct {
 	ledger     int // entries
 	stuck      int // rows that an API without retractions cannot change, and that say so
 	deliveries int
+	unread     int // different ones that nobody can read
 	attempts   int64
 	held       int // conversions that Google counts
 }
@@ -88,8 +89,12 @@ type inspection struct {
 
 // checkEvents: no delivery is there twice, and none that was not sent.
 func (w *inspection) checkEvents(ctx context.Context) error {
-	bodies := map[string]bool{}
+	read, unread := map[string]bool{}, map[string]bool{}
 	for _, d := range w.crm.accepted {
+		bodies := read
+		if d.unreadable {
+			bodies = unread
+		}
 		bodies[d.account.name+string(d.body)] = true
 	}
 	counts, err := w.s.Received(ctx, conversions.Filter{})
@@ -100,9 +105,17 @@ func (w *inspection) checkEvents(ctx context.Context) error {
 	for _, c := range counts {
 		n += c.Events
 	}
-	if n != len(bodies) {
-		w.violate("%d different deliveries were answered 2xx, %d events are stored", len(bodies), n)
+	if n != len(read) {
+		w.violate("%d different deliveries were answered 2xx, %d events are stored", len(read), n)
 	}
+	quarantined, err := w.s.Quarantined(ctx, "", 0)
+	if err != nil {
+		return fmt.Errorf("list quarantine: %w", err)
+	}
+	if len(quarantined) != len(unread) {
+		w.violate("%d different unreadable deliveries were answered 2xx, %d are in quarantine", len(unread), len(quarantined))
+	}
+	w.unread = len(unread)
 	return nil
 }
 

@@ -18,8 +18,9 @@ const secret = "torture-secret"
 
 // delivery is one webhook, which is posted until it is answered 2xx.
 type delivery struct {
-	account *account
-	body    []byte
+	account    *account
+	body       []byte
+	unreadable bool // it is quarantined
 }
 
 // crm tags leads and posts webhooks about them to any replica, again and again
@@ -31,8 +32,9 @@ type crm struct {
 	queue  chan delivery
 	posted sync.WaitGroup
 
-	leads []*lead       // of the goroutine that tags
-	anew  chan struct{} // asks it to tag the latest ones once more
+	leads      []*lead       // of the goroutine that tags
+	unreadable int           // how many of its deliveries nobody can read
+	anew       chan struct{} // asks it to tag the latest ones once more
 
 	mu       sync.Mutex
 	accepted []delivery // answered 2xx
@@ -142,7 +144,8 @@ func (c *crm) deliver(ctx context.Context, url string, d delivery) (int, string,
 }
 
 // tags sets one to three tags of a new lead or of one of the latest, and
-// queues their webhooks in any order, some of them twice.
+// queues their webhooks in any order, some of them twice, and some with one that
+// nobody can read.
 func (c *crm) tags() {
 	l := c.lead()
 	var all []delivery
@@ -152,10 +155,14 @@ func (c *crm) tags() {
 		}
 	}
 	if len(l.tags) == len(all) && l.click != "" { // a new lead
-		all = append(all, delivery{l.account, l.endedBody(c.w.clock.now())})
+		all = append(all, delivery{account: l.account, body: l.endedBody(c.w.clock.now())})
+	}
+	if c.rng.IntN(12) == 0 {
+		c.unreadable++
+		all = append(all, delivery{account: l.account, body: fmt.Appendf(nil, `{"event":%d`, c.unreadable), unreadable: true})
 	}
 	if c.rng.IntN(8) == 0 && len(all) > 0 {
-		all = append(all, all[0])
+		all = append(all, all[len(all)-1])
 	}
 	c.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for _, d := range all {
@@ -193,7 +200,7 @@ func (c *crm) tag(l *lead) (delivery, bool) {
 		t.cents = int64(1 + c.rng.IntN(1_000_000))
 	}
 	l.tags = append(l.tags, t)
-	return delivery{l.account, l.taggedBody(t, len(l.tags), c.rng.IntN(2) == 0)}, true
+	return delivery{account: l.account, body: l.taggedBody(t, len(l.tags), c.rng.IntN(2) == 0)}, true
 }
 
 // taggedBody is a call.outcome_tagged as docs.tryvarda.com/webhooks/events

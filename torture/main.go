@@ -165,7 +165,8 @@ func (w *world) report(out io.Writer, v *verdict, took time.Duration) {
 		w.lasted.Round(time.Second), (took - w.lasted).Round(time.Second))
 	fmt.Fprintf(out, "  database       %s\n", w.engine.about())
 	w.tally.print(out)
-	fmt.Fprintf(out, "  deliveries     %d answered 2xx, in %d attempts, about %d leads\n", v.deliveries, v.attempts, len(w.crm.leads))
+	fmt.Fprintf(out, "  deliveries     %d answered 2xx, in %d attempts, about %d leads; %d quarantined\n",
+		v.deliveries, v.attempts, len(w.crm.leads), v.unread)
 	fmt.Fprintf(out, "  rows           %v, %d ledger entries\n", v.rows, v.ledger)
 	fmt.Fprintf(out, "  Google counts  %d, %d more may be there and cannot be taken back\n", v.held, v.stuck)
 	fmt.Fprintf(out, "  violations     %d\n", len(v.violations))

@@ -116,7 +116,7 @@ func counted(m map[string]int, keys []string) string {
 func points() []string {
 	var all []string
 	for _, step := range []string{
-		"append", "acquire", "renew", "release", "advance", "decide", "refold", "save_facts", "begin", "again",
+		"append", "quarantine", "acquire", "renew", "release", "advance", "decide", "refold", "save_facts", "begin", "again",
 		"settle", "polled", "record", "pause", "resume", "upload", "status",
 	} {
 		all = append(all, step+".before", step+".after")
