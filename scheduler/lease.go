@@ -45,8 +45,15 @@ func (k *keeper) hold(ctx context.Context) (context.Context, func(), error) {
 	return held, func() { stop(); cancel(); k.leave(ctx) }, nil
 }
 
+// take waits for the answer also when ctx ends meanwhile: a lease that was given
+// and not taken note of would keep everybody out until it is over.
 func (k *keeper) take(ctx context.Context) error {
-	lease, err := k.store.Acquire(ctx, k.account, k.holder, k.now())
+	if err := ctx.Err(); err != nil {
+		return err //nolint:wrapcheck // the caller asks for this very error
+	}
+	answered, stop := outlasting(ctx, leaseAnswer)
+	defer stop()
+	lease, err := k.store.Acquire(answered, k.account, k.holder, k.now())
 	if err != nil {
 		return fmt.Errorf("acquire lease: %w", err)
 	}
@@ -55,6 +62,21 @@ func (k *keeper) take(ctx context.Context) error {
 	k.done = make(chan struct{})
 	go k.renewing(k.work, k.done) //nolint:contextcheck // the lease outlives the caller that took it
 	return nil
+}
+
+// leaseAnswer is how long a shutdown waits for the store to give a lease or to
+// take it back.
+const leaseAnswer = 5 * time.Second
+
+// outlasting returns a context that ends a while after ctx does, or when stop is
+// called.
+func outlasting(ctx context.Context, while time.Duration) (longer context.Context, stop func()) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() {
+		_ = pause(longer, while) // it may end before
+		cancel()
+	})
+	return longer, func() { forget(); cancel() }
 }
 
 // leave ends one user's hold and, after the last, the lease.
@@ -67,7 +89,7 @@ func (k *keeper) leave(ctx context.Context) {
 	}
 	k.lost()
 	<-k.done
-	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseAnswer)
 	defer cancel()
 	// A lease that cannot be given back expires by itself.
 	_ = k.store.Release(release, k.current())

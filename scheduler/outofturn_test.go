@@ -132,3 +132,32 @@ func (l *locked) String() string {
 	defer l.mu.Unlock()
 	return l.text.String()
 }
+
+// slowLease is a memory whose leases take a second to be given: who does not
+// wait for the answer has the lease all the same.
+type slowLease struct{ *memory }
+
+func (s slowLease) Acquire(ctx context.Context, a conversions.AccountID, holder string, now time.Time) (conversions.Lease, error) {
+	l, err := s.memory.Acquire(ctx, a, holder, now)
+	select {
+	case <-time.After(time.Second):
+		return l, err
+	case <-ctx.Done():
+		return conversions.Lease{}, ctx.Err()
+	}
+}
+
+// A shutdown that comes while the lease is being taken does not leave it to
+// nobody: others would wait until it is over.
+func TestShutdownWhileTheLeaseIsTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		cfg := bubble(t, m, "0 0 1 1 *", upload(finished))
+		cfg.Store = slowLease{m}
+		serve(t, 500*time.Millisecond, scheduler.New(cfg)) // the first fold asks for the lease at once
+		if m.token == 0 || m.lease.Holder != "" {
+			t.Errorf("the lease is %+v, want one that was taken and given back", m.lease)
+		}
+	})
+}
