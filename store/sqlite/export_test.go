@@ -33,7 +33,7 @@ func ReadChunk(text []byte, of conversions.RowID) ([]conversions.Entry, error) {
 // report, for a test of their plans.
 func HotQueries() map[string]string {
 	texts := map[string]string{
-		"store an event once": insertUnlessQuarantined, "leave notices": leaveNotices, "notices": selectNotices,
+		"store an event once": insertEvent1, "store events once": insertEvents16, "leave notices": leaveNotices, "notices": selectNotices,
 		"events of leads": selectLeadEvents, "rows of leads": selectLeadRows,
 		"claim": selectDue, "rows by id": `SELECT doc ` + fromIDs, "click ids": selectPeople, "seconds taken": selectSlots,
 		"uploads of a month": selectUploaded, "unanswered batches": selectBatch + unanswered, "last answers": selectUploads,

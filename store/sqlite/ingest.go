@@ -2,21 +2,16 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 
 	"closeloop/conversions"
-	"closeloop/store/compact"
 )
 
 // groupSize is the most deliveries that share a commit.
 const groupSize = 512
-
-// saltSize is the size of a commitment's salt in bytes.
-const saltSize = 16
 
 var errClosed = errors.New("store is closed")
 
@@ -46,16 +41,12 @@ type ingest struct {
 
 // delivery is one waiting Append or Quarantine.
 type delivery struct {
-	record  storable
-	taken   atomic.Bool // by the group that writes it, or by its caller, who gave up
-	receipt conversions.Receipt
-	err     error
-	done    chan struct{} // closed when receipt and err are set
-}
-
-// storable is something to store once.
-type storable interface {
-	insert(ctx context.Context, t tx, f *followUp) (conversions.Receipt, error)
+	event       *eventRecord // or nil, and then
+	quarantined *quarantineRecord
+	taken       atomic.Bool // by the group that writes it, or by its caller, who gave up
+	receipt     conversions.Receipt
+	err         error
+	done        chan struct{} // closed when receipt and err are set
 }
 
 func startIngest(w *writer, contacts bool) *ingest {
@@ -90,12 +81,12 @@ func (in *ingest) enter() bool {
 
 // put stores a record durably. If ctx ends before its turn it is not stored;
 // once its turn has come put waits for the outcome.
-func (in *ingest) put(ctx context.Context, r storable) (conversions.Receipt, error) {
+func (in *ingest) put(ctx context.Context, d *delivery) (conversions.Receipt, error) {
 	if !in.enter() {
 		return conversions.Receipt{}, errClosed
 	}
 	defer in.waiters.Done()
-	d := &delivery{record: r, done: make(chan struct{})}
+	d.done = make(chan struct{})
 	select {
 	case in.queue <- d:
 	case <-ctx.Done():
@@ -165,87 +156,27 @@ func (in *ingest) gather(group []*delivery, first *delivery) []*delivery {
 	return group
 }
 
+// insertAll writes a group in the order in which it came.
 func (in *ingest) insertAll(ctx context.Context, t tx, group []*delivery) error {
 	f := followUp{contacts: in.contacts}
-	for _, d := range group {
-		var err error
-		if d.receipt, err = d.record.insert(ctx, t, &f); err != nil {
+	for rest := group; len(rest) > 0; {
+		n := 0
+		for n < len(rest) && rest[n].event != nil {
+			n++
+		}
+		if err := f.insertEvents(ctx, t, rest[:n]); err != nil {
 			return err
 		}
+		if rest = rest[n:]; len(rest) == 0 {
+			break
+		}
+		var err error
+		if rest[0].receipt, err = rest[0].quarantined.insert(ctx, t); err != nil {
+			return err
+		}
+		rest = rest[1:]
 	}
 	return f.write(ctx, t)
-}
-
-// followUp is what a group's new events need beside them. It is written for
-// the whole group at once: most of what a small row costs is its statement.
-type followUp struct {
-	first int64                  // seq of the group's first new event; 0 if there is none
-	last  int64                  // seq of its last new event
-	side  []any                  // seq and document of each side row
-	kinds []conversions.Received // how many new events of each kind there are
-
-	contacts bool           // whether contacts are kept
-	named    []contactEvent // in the order of the log
-}
-
-func (f *followUp) add(seq int64, r *eventRecord) {
-	if f.first == 0 {
-		f.first = seq
-	}
-	f.last = seq
-	f.count(&r.e)
-	if r.person != nil {
-		f.side = append(f.side, seq, r.person)
-	}
-	if f.contacts && namesContact(&r.e) {
-		f.named = append(f.named, contactEvent{&r.e, seq})
-	}
-}
-
-// count counts an event. A group has few kinds.
-func (f *followUp) count(e *conversions.Event) {
-	for i := range f.kinds {
-		k := &f.kinds[i]
-		if k.Kind == e.Kind && k.Outcome == e.Outcome && k.Source == e.Source && k.Account == e.Account {
-			k.Events++
-			return
-		}
-	}
-	f.kinds = append(f.kinds, conversions.Received{Account: e.Account, Source: e.Source, Kind: e.Kind, Outcome: e.Outcome, Events: 1})
-}
-
-const leaveNotices = `INSERT INTO inbox (account, notice, source, lead)
-	SELECT account, 2 * seq, source, lead FROM event AS e WHERE seq >= ? AND lead <> '' AND (outcome <> '' OR EXISTS (
-		SELECT 1 FROM event AS t WHERE t.account = e.account AND t.source = e.source AND t.lead = e.lead AND t.outcome > ''))`
-
-// write leaves the notices, counts and writes the side rows. Most leads are never
-// tagged, and a notice costs a fold of its lead. Who looks for a tag cannot
-// miss one that comes meanwhile: groups are written one after the other, events
-// are never deleted, and the tag's own event leaves a notice. The look is one
-// step into the index, however many events the lead has.
-func (f *followUp) write(ctx context.Context, t tx) error {
-	if f.first == 0 {
-		return nil
-	}
-	_, err := t.exec(ctx, leaveNotices, f.first)
-	if err != nil {
-		return fmt.Errorf("leave notices: %w", err)
-	}
-	const one, eight = `INSERT INTO identity (seq, doc) VALUES (?, ?)`, `, (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?)`
-	for len(f.side) > 0 {
-		text, n := one, 2
-		if len(f.side) >= 16 {
-			text, n = one+eight, 16
-		}
-		if _, err := t.exec(ctx, text, f.side[:n]...); err != nil {
-			return fmt.Errorf("insert side rows: %w", err)
-		}
-		f.side = f.side[n:]
-	}
-	if err := addReceived(ctx, t, f.kinds); err != nil {
-		return err
-	}
-	return f.writeContacts(ctx, t)
 }
 
 func (d *delivery) answer(err error) {
@@ -257,7 +188,7 @@ func (d *delivery) answer(err error) {
 
 // Append implements store.Ingest.
 func (s *Store) Append(ctx context.Context, e conversions.Event) (conversions.Receipt, error) {
-	receipt, err := s.ingest.put(ctx, newEventRecord(e))
+	receipt, err := s.ingest.put(ctx, &delivery{event: newEventRecord(e)})
 	if err != nil {
 		return conversions.Receipt{}, fmt.Errorf("append event: %w", err)
 	}
@@ -270,63 +201,11 @@ func (s *Store) Quarantine(ctx context.Context, q conversions.Quarantined) (conv
 	if err != nil {
 		return conversions.Receipt{}, fmt.Errorf("quarantine delivery: %w", err)
 	}
-	receipt, err := s.ingest.put(ctx, quarantineRecord{q: q, doc: doc})
+	receipt, err := s.ingest.put(ctx, &delivery{quarantined: &quarantineRecord{q: q, doc: doc}})
 	if err != nil {
 		return conversions.Receipt{}, fmt.Errorf("quarantine delivery: %w", err)
 	}
 	return receipt, nil
-}
-
-// eventRecord is an event ready to be written: the documents are made by the
-// caller's goroutine, so that the one that writes does nothing else.
-type eventRecord struct {
-	e           conversions.Event
-	doc, person []byte // person is nil when nothing identifying is known
-}
-
-func newEventRecord(e conversions.Event) eventRecord {
-	e.At, e.CallStart = tidy(e.At), tidy(e.CallStart)
-	r := eventRecord{e: e, doc: compact.AppendEvent(nil, &e)}
-	if e.Person.IsZero() {
-		return r
-	}
-	e.Person.Salt = make(conversions.Salt, saltSize)
-	_, _ = rand.Read(e.Person.Salt) // never fails
-	r.person = compact.AppendPerson(nil, &e.Person)
-	return r
-}
-
-// insert writes the event, unless it is a duplicate.
-func (r eventRecord) insert(ctx context.Context, t tx, f *followUp) (conversions.Receipt, error) {
-	return r.write(ctx, t, f, insertUnlessQuarantined)
-}
-
-// The parts of a text that writes an event, with a condition between them.
-const (
-	insertEvent = `INSERT INTO event (account, source, body, lead, kind, outcome, received, doc)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 `
-	unlessThere = ` ON CONFLICT (source, body) DO NOTHING`
-
-	insertUnlessQuarantined = insertEvent + `WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE source = ?2 AND body = ?3)` + unlessThere
-)
-
-// write writes the event by a text, unless that finds a copy of it.
-func (r eventRecord) write(ctx context.Context, t tx, f *followUp, text string) (conversions.Receipt, error) {
-	e := &r.e
-	res, err := t.exec(ctx, text,
-		string(e.Account), e.Source, e.Body[:], string(e.Lead), string(e.Kind), string(e.Outcome), micros(e.Received), r.doc)
-	if err != nil {
-		return conversions.Receipt{}, fmt.Errorf("insert event: %w", err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return firstCopy(ctx, t, e.Source, e.Body)
-	}
-	seq, err := res.LastInsertId()
-	if err != nil {
-		return conversions.Receipt{}, fmt.Errorf("insert event: %w", err)
-	}
-	f.add(seq, &r)
-	return conversions.Receipt{Seq: seq}, nil
 }
 
 // quarantineRecord is a quarantined delivery ready to be written.
@@ -335,7 +214,7 @@ type quarantineRecord struct {
 	doc string
 }
 
-func (r quarantineRecord) insert(ctx context.Context, t tx, _ *followUp) (conversions.Receipt, error) {
+func (r *quarantineRecord) insert(ctx context.Context, t tx) (conversions.Receipt, error) {
 	q := &r.q
 	res, err := t.exec(ctx, `INSERT INTO quarantine (account, source, body, received, doc)
 		SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM event WHERE source = ?2 AND body = ?3)
@@ -345,22 +224,12 @@ func (r quarantineRecord) insert(ctx context.Context, t tx, _ *followUp) (conver
 		return conversions.Receipt{}, fmt.Errorf("insert quarantined delivery: %w", err)
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return firstCopy(ctx, t, q.Source, q.Body)
+		c, err := firstCopy(ctx, t, q.Source, q.Body)
+		return conversions.Receipt{Seq: c.seq, Duplicate: true}, err
 	}
 	id, err := res.LastInsertId()
 	if err != nil {
 		return conversions.Receipt{}, fmt.Errorf("insert quarantined delivery: %w", err)
 	}
 	return conversions.Receipt{Seq: id}, nil
-}
-
-// firstCopy is the receipt of a delivery that is stored already.
-func firstCopy(ctx context.Context, t tx, source string, body [16]byte) (conversions.Receipt, error) {
-	r := conversions.Receipt{Duplicate: true}
-	err := t.one(ctx, []any{&r.Seq}, `SELECT seq FROM event WHERE source = ?1 AND body = ?2
-		UNION ALL SELECT id FROM quarantine WHERE source = ?1 AND body = ?2 LIMIT 1`, source, body[:])
-	if err != nil {
-		return conversions.Receipt{}, fmt.Errorf("find first copy: %w", err)
-	}
-	return r, nil
 }

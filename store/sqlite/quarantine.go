@@ -119,8 +119,7 @@ func decided(d conversions.QuarantineDecision, e *conversions.Event) (*eventReco
 	case d.Kind != conversions.EntryRetried || e == nil:
 		return nil, errNoDecision
 	}
-	r := newEventRecord(*e)
-	return &r, nil
+	return newEventRecord(*e), nil
 }
 
 // openDelivery reads a delivery that nothing was decided about.
@@ -143,14 +142,15 @@ func (r *eventRecord) release(ctx context.Context, t tx, q conversions.Quarantin
 	if r.e.Account != q.Account || r.e.Source != q.Source || r.e.Body != q.Body {
 		return 0, errNotOfIt
 	}
-	receipt, err := r.write(ctx, t, &f, insertEvent+`WHERE true`+unlessThere)
+	fresh, err := insertSome(ctx, t, insertReleased, r.appendArgs(nil))
 	if err != nil {
 		return 0, err
 	}
-	if receipt.Duplicate {
+	if fresh.next == fresh.end {
 		return 0, errStored
 	}
-	return receipt.Seq, f.write(ctx, t)
+	f.add(fresh.next, r)
+	return fresh.next, f.write(ctx, t)
 }
 
 func markDecided(ctx context.Context, t tx, q conversions.Quarantined, d conversions.QuarantineDecision) error {
