@@ -20,8 +20,17 @@ const busyTimeout = 5000
 // writerCache is how much, in KiB, the writing connection may keep of the
 // file. The 2 MiB that SQLite takes by default are less than a batch of 2,000
 // changes: they are then written twice, and the random index of duplicates is
-// read from disk.
-const writerCache = 64 << 10
+// read from disk. More is not better: after a commit that split a page SQLite
+// looks through all it keeps. With 64 MiB, full, that is a fifth of the
+// processor time of a delivery; with 16 MiB the claim of a batch takes a fifth
+// more.
+const writerCache = 32 << 10
+
+// checkpointPages is how many pages the write-ahead log holds before a commit
+// copies them into the file: 16 MiB. Deliveries change the same random pages
+// again and again, and each is copied once. SQLite's 1,000 cost 2 to 7
+// microseconds more a delivery. What is committed is durable either way.
+const checkpointPages = 4000
 
 // pageSize is SQLite's default, in bytes.
 const pageSize = 4096
@@ -80,7 +89,10 @@ func connectReaders(path string, opts Options) (*sql.DB, error) {
 func connectWriter(path string, opts Options) (*writer, error) {
 	// secure_delete writes zeros over what is deleted, so that an erased
 	// click id is gone from the file too.
-	pragmas := []string{"secure_delete(ON)", "cache_size(-" + strconv.Itoa(writerCache) + ")"}
+	pragmas := []string{
+		"secure_delete(ON)", "cache_size(-" + strconv.Itoa(writerCache) + ")",
+		"wal_autocheckpoint(" + strconv.Itoa(checkpointPages) + ")",
+	}
 	if opts.MaxBytes > 0 {
 		pragmas = append(pragmas, "max_page_count("+strconv.FormatInt(opts.MaxBytes/pageSize, 10)+")")
 	}
