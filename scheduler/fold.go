@@ -18,13 +18,19 @@ const (
 	// leadsAtOnce is how many leads one transaction decides. Deliveries wait
 	// for it, so it is kept to some milliseconds.
 	leadsAtOnce = 200
+	// portionsAtOnce is how many such transactions are made under a lease that
+	// was taken for them: taking and freeing it are two commits, and a delivery
+	// waits for each.
+	portionsAtOnce = 4
 	// gatherFor is how long after a fold the next one waits for more leads:
 	// each costs a lease and three commits, however few it decides.
 	gatherFor = 200 * time.Millisecond
 	// restFactor is how many times its own duration the fold leaves to
 	// deliveries that keep coming while more leads wait than it decides at
-	// once.
-	restFactor = 3
+	// once; floodFactor when that has been so floodAfter times in a row.
+	restFactor  = 3
+	floodFactor = 9
+	floodAfter  = 3
 )
 
 // foldLoop folds the account's new events until ctx is done.
@@ -32,14 +38,14 @@ const (
 // A lone event is folded at once, events that follow each other within
 // gatherFor together. When deliveries take all there is, answering them comes
 // first: a sender that waits too long gives up, a lead to fold waits in the
-// inbox. So the fold takes a quarter of the time then, and falls behind if
-// that is not enough. It catches up as soon as they pause, and before a run:
-// cycle folds all there is without a rest. Between two portions the lease is
-// free for a run of another process.
+// inbox. So the fold takes a quarter of the time then, and a tenth when that is
+// not enough to keep up. It catches up as soon as they pause, and before a run:
+// cycle folds all there is without a rest. While it rests the lease is free for
+// a run of another process.
 func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	fold := s.foldFirst
+	fold, behind := s.foldFirst, 0
 	for ctx.Err() == nil {
 		var p portion
 		err := s.recovered(func() (err error) { p, err = fold(ctx, a); return err })
@@ -48,12 +54,15 @@ func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 		} else if !errors.Is(err, conversions.ErrHeld) {
 			s.logFailure(ctx, a, "fold events", err)
 		}
-		if p.leads == leadsAtOnce { // there may be more
+		if p.more {
 			if taken(a.wake) {
-				_ = pause(ctx, min(restFactor*p.took, lookEvery)) // ctx is asked above
+				_ = pause(ctx, p.rest(behind)) // ctx is asked above
+				taken(a.wake)                  // what came meanwhile is folded now
+				behind++
 			}
 			continue
 		}
+		behind = 0
 		if p.leads > 0 || err != nil {
 			_ = pause(ctx, gatherFor)
 		}
@@ -76,7 +85,7 @@ func (s *Scheduler) foldFirst(ctx context.Context, a *account) (portion, error) 
 	if err := s.refold(held, a); err != nil {
 		return portion{}, err
 	}
-	return s.timedPortion(held, a)
+	return s.foldSome(held, a)
 }
 
 // Fold decides the leads in the account's inbox now.
@@ -97,13 +106,24 @@ func taken(c <-chan struct{}) bool {
 	}
 }
 
-// portion is what one transaction decided.
+// portion is what was decided under one lease.
 type portion struct {
 	leads int
 	took  time.Duration
+	more  bool // there may be more to decide
 }
 
-// foldAccount decides a portion of the account's inbox. The lease is taken
+// rest is how long deliveries come first after p, which did not fold all there
+// is, nor did as many before it.
+func (p portion) rest(behind int) time.Duration {
+	factor := time.Duration(restFactor)
+	if behind >= floodAfter {
+		factor = floodFactor
+	}
+	return min(factor*p.took, lookEvery)
+}
+
+// foldAccount decides some of the account's inbox. The lease is taken
 // only if there is one.
 func (s *Scheduler) foldAccount(ctx context.Context, a *account) (portion, error) {
 	works, err := s.cfg.Store.Unfolded(ctx, a.id, 1)
@@ -118,15 +138,25 @@ func (s *Scheduler) foldAccount(ctx context.Context, a *account) (portion, error
 		return portion{}, err
 	}
 	defer release()
-	return s.timedPortion(held, a)
+	return s.foldSome(held, a)
 }
 
-func (s *Scheduler) timedPortion(ctx context.Context, a *account) (portion, error) {
+// foldSome makes up to portionsAtOnce transactions under a lease that is held.
+func (s *Scheduler) foldSome(ctx context.Context, a *account) (portion, error) {
 	a.fold.Lock()
 	defer a.fold.Unlock()
 	begin := s.cfg.Now()
-	n, err := s.foldPortion(ctx, a)
-	return portion{n, s.cfg.Now().Sub(begin)}, err
+	p := portion{more: true}
+	for i := 0; i < portionsAtOnce && p.more; i++ {
+		n, err := s.foldPortion(ctx, a)
+		if err != nil {
+			return p, err
+		}
+		p.leads += n
+		p.more = n == leadsAtOnce
+	}
+	p.took = s.cfg.Now().Sub(begin)
+	return p, nil
 }
 
 // foldHeld empties the inbox under a lease that is held, and returns how many

@@ -106,8 +106,8 @@ func TestServiceFoldsBehindAFlood(t *testing.T) {
 	folding(t, took, func(b *busy, s *scheduler.Scheduler) {
 		b.flood(s, 200, 10*time.Second)
 		spent := time.Duration(len(b.folds())) * took
-		if spent > 3*time.Second || spent < 2*time.Second {
-			t.Errorf("of 10 s %v went into the fold, want a quarter", spent)
+		if spent > 1500*time.Millisecond || spent < 900*time.Millisecond {
+			t.Errorf("of 10 s %v went into the fold, want a tenth", spent)
 		}
 		left := b.left()
 		time.Sleep(time.Duration(left/200)*took + time.Second)
