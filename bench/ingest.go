@@ -66,12 +66,17 @@ func measureIngest(ctx context.Context, o options, pg *server) ([]ingestCase, er
 }
 
 // profileOf names the file for a CPU profile of a round: the last one of
-// outcomes to the service at 64 connections is kept.
+// outcomes at 64 connections is kept, to the bare server with ".bare" behind
+// the name.
 func (o options) profileOf(s series, connections, round int) string {
-	if o.profile == "" || connections != 64 || s != (series{engineFull, outcomeTagged}) || round != o.rounds-1 {
+	switch {
+	case o.profile == "" || connections != 64 || s.kind != outcomeTagged || round != o.rounds-1:
 		return ""
+	case s.engine == engineBare:
+		return o.profile + ".bare"
+	default:
+		return o.profile
 	}
-	return o.profile
 }
 
 // ingestRound starts a server with an empty database, delivers, and checks
