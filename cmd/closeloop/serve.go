@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -46,8 +47,18 @@ func serveCommand(a *app) *cobra.Command {
 	}
 }
 
+// collectAt is how many percent the heap of a server grows before garbage is
+// collected. What a delivery leaves is garbage, what is kept is some 7 MB
+// without a run under way: with Go's default of 100 collecting takes some 7 %
+// of a busy server's processor time, with 400 and 30 MB more memory a quarter
+// of that. GOGC in the environment goes first.
+const collectAt = 400
+
 // serve is the service. listening is told the address once it listens.
 func (a *app) serve(ctx context.Context, cfg *config.Config, listening func(net.Addr)) error {
+	if a.getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	return a.openEngine(ctx, cfg, func(e *engine) error {
 		ready := &readiness{store: e.store}
 		server, err := a.newServer(cfg, e, ready)
