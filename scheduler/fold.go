@@ -27,10 +27,9 @@ const (
 	gatherFor = 200 * time.Millisecond
 	// restFactor is how many times its own duration the fold leaves to
 	// deliveries that keep coming while more leads wait than it decides at
-	// once; floodFactor when that has been so floodAfter times in a row.
+	// once; floodFactor when that is so again after such a rest.
 	restFactor  = 3
 	floodFactor = 9
-	floodAfter  = 3
 )
 
 // foldLoop folds the account's new events until ctx is done.
@@ -45,7 +44,7 @@ const (
 func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	fold, behind := s.foldFirst, 0
+	fold, behind := s.foldFirst, false
 	for ctx.Err() == nil {
 		var p portion
 		err := s.recovered(func() (err error) { p, err = fold(ctx, a); return err })
@@ -58,11 +57,11 @@ func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 			if taken(a.wake) {
 				_ = pause(ctx, p.rest(behind)) // ctx is asked above
 				taken(a.wake)                  // what came meanwhile is folded now
-				behind++
+				behind = true
 			}
 			continue
 		}
-		behind = 0
+		behind = false
 		if p.leads > 0 || err != nil {
 			_ = pause(ctx, gatherFor)
 		}
@@ -114,10 +113,10 @@ type portion struct {
 }
 
 // rest is how long deliveries come first after p, which did not fold all there
-// is, nor did as many before it.
-func (p portion) rest(behind int) time.Duration {
+// is, nor, when behind, did the one before it.
+func (p portion) rest(behind bool) time.Duration {
 	factor := time.Duration(restFactor)
-	if behind >= floodAfter {
+	if behind {
 		factor = floodFactor
 	}
 	return min(factor*p.took, lookEvery)
