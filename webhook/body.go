@@ -42,7 +42,11 @@ func (b *buffers) read(buf *bytes.Buffer, w http.ResponseWriter, r *http.Request
 	if r.ContentLength > b.max {
 		return errTooLarge
 	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, b.max))
+	body := r.Body
+	if r.ContentLength < 0 { // else net/http ends it there
+		body = http.MaxBytesReader(w, body, b.max)
+	}
+	_, err := buf.ReadFrom(body)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return errTooLarge
 	}
