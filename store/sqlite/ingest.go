@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -12,6 +13,10 @@ import (
 
 // groupSize is the most deliveries that share a commit.
 const groupSize = 512
+
+// fewInGroup is from how many deliveries on a group lets others come in. Fewer
+// are not worth waking another processor for.
+const fewInGroup = 4
 
 var errClosed = errors.New("store is closed")
 
@@ -136,13 +141,17 @@ func (in *ingest) oneByOne(ctx context.Context, group []*delivery) {
 	}
 }
 
+// gather takes whoever waits. When there are several, others are probably about
+// to come: they get the processor once more before the group is closed, which
+// is much cheaper than a commit for them.
 func (in *ingest) gather(group []*delivery, first *delivery) []*delivery {
 	if first.taken.CompareAndSwap(false, true) {
 		group = append(group, first)
 	}
-	for len(group) < groupSize {
+	for yielded := false; len(group) < groupSize; {
 		select {
 		case d := <-in.queue:
+			yielded = false
 			if d != nil && d.taken.CompareAndSwap(false, true) {
 				group = append(group, d)
 			}
@@ -150,7 +159,11 @@ func (in *ingest) gather(group []*delivery, first *delivery) []*delivery {
 				return group // the queue was closed
 			}
 		default:
-			return group
+			if yielded || len(group) < fewInGroup {
+				return group
+			}
+			yielded = true
+			runtime.Gosched()
 		}
 	}
 	return group
