@@ -44,7 +44,7 @@ const (
 func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	fold, behind := s.foldFirst, false
+	fold, behind, woken := s.foldFirst, false, false
 	for ctx.Err() == nil {
 		var p portion
 		err := s.recovered(func() (err error) { p, err = fold(ctx, a); return err })
@@ -62,13 +62,15 @@ func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 			continue
 		}
 		behind = false
-		if p.leads > 0 || err != nil {
+		if woken || p.leads > 0 || err != nil {
 			_ = pause(ctx, gatherFor)
 		}
 		select {
 		case <-ctx.Done():
 		case <-a.wake:
+			woken = true // perhaps for a lead that is not tagged: then there is nothing to fold
 		case <-ticker.C:
+			woken = false
 		}
 	}
 }

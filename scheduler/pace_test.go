@@ -16,8 +16,17 @@ import (
 type busy struct {
 	*memory
 
-	took time.Duration
-	size []int // how many leads each transaction decided
+	took  time.Duration
+	size  []int // how many leads each transaction decided
+	looks int   // how often the inbox was looked into
+}
+
+// Unfolded implements scheduler.Inbox.
+func (b *busy) Unfolded(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.LeadWork, error) {
+	b.mu.Lock()
+	b.looks++
+	b.mu.Unlock()
+	return b.memory.Unfolded(ctx, a, limit)
 }
 
 // Decide implements scheduler.Inbox.
@@ -94,6 +103,32 @@ func TestServiceFoldsNeighboursTogether(t *testing.T) {
 			if n > 30 {
 				t.Errorf("fold %d decides %d leads: some waited longer than 300 ms", i, n)
 			}
+		}
+	})
+}
+
+// Deliveries of leads that are not tagged leave nothing to fold: looking for
+// each would take the time of others.
+func TestServiceLooksSeldomForNothing(t *testing.T) {
+	t.Parallel()
+	folding(t, time.Millisecond, func(b *busy, s *scheduler.Scheduler) {
+		b.deliver(s, 1)
+		synctest.Wait()
+		time.Sleep(2 * time.Millisecond)
+		if left := b.left(); left != 0 {
+			t.Errorf("a lone event was not folded at once")
+		}
+		b.mu.Lock()
+		before := b.looks
+		b.mu.Unlock()
+		b.flood(s, 0, 3*time.Second)
+		b.deliver(s, 1)
+		time.Sleep(300 * time.Millisecond)
+		b.mu.Lock()
+		looks := b.looks - before
+		b.mu.Unlock()
+		if left := b.left(); left != 0 || looks > 40 {
+			t.Errorf("looked %d times within 3 s, want at most 40; %d events not folded, want none", looks, left)
 		}
 	})
 }
