@@ -96,9 +96,10 @@ func (h *Handler) report(ctx context.Context, d *delivery) {
 			slog.String("source", d.endpoint.Key),
 			slog.String("account", string(d.endpoint.Account)))
 	}
+	now := h.now()
 	attrs = append(attrs,
 		slog.Int("bytes", d.size),
-		slog.Duration("duration", h.now().Sub(d.received).Round(time.Microsecond)))
+		slog.Duration("duration", now.Sub(d.received).Round(time.Microsecond)))
 	if d.receipt.Seq != 0 {
 		attrs = append(attrs, slog.Int64("seq", d.receipt.Seq), slog.Bool("duplicate", d.receipt.Duplicate))
 	}
@@ -113,5 +114,9 @@ func (h *Handler) report(ctx context.Context, d *delivery) {
 			attrs = append(attrs, text)
 		}
 	}
-	h.logger.LogAttrs(ctx, level, "delivery", attrs...)
+	// Without the place in the code, which is the same for every line and which
+	// a Logger finds by walking the stack.
+	line := slog.NewRecord(now, level, "delivery", 0)
+	line.AddAttrs(attrs...)
+	_ = h.logger.Handler().Handle(ctx, line) // as a Logger does: there is nobody to tell
 }
