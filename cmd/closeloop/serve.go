@@ -33,7 +33,8 @@ func serveCommand(a *app) *cobra.Command {
 			"of them makes each run. GET /healthz says that the process is alive, GET /readyz whether\n" +
 			"deliveries should be sent here: 503 while the database is away or the server is stopping.\n" +
 			"On SIGTERM or Ctrl-C /readyz turns 503, `listen.drain` passes, requests and the batch in flight\n" +
-			"are finished, then it ends.",
+			"are finished, then it ends. GOGC in the environment overrides how seldom garbage is collected\n" +
+			"(400 percent, some 30 MB more than Go's default of 100, for less processor time).",
 		Example: "  closeloop serve --config /etc/closeloop.yaml",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
