@@ -109,11 +109,3 @@ func (g *group) contacts() []contactEvent {
 	}
 	return named
 }
-
-// queueLateWake queues a second look for leads to wake: another replica may
-// have been storing the tag of one while the click was stored.
-func (g *group) queueLateWake(t *tx) {
-	if clicks := withClicks(g.contacts()); len(clicks) > 0 {
-		queueWake(t, clicks)
-	}
-}

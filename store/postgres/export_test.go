@@ -49,7 +49,7 @@ func Hot() map[string]string {
 	near, _ := nearQuery(conversions.Filter{Account: "acme"}, asked{})
 	leads, _ := leadsQuery("acme", conversions.ReplayQuery{Limit: 100})
 	return map[string]string{
-		"dedup and append": insertEvents, "first copies": selectCopies, "late notices": insertLate, "leads of contacts": insertContactLeads, "clicks of contacts": insertContactClicks, "wake leads": wakeLeads,
+		"dedup and append": insertEvents, "first copies": selectCopies, "late notices": insertLate, "late notices of copies": insertLateOfCopies, "leads of contacts": insertContactLeads, "clicks of contacts": insertContactClicks, "wake leads": wakeLeads,
 		"quarantine": insertQuarantined, "notices": selectNotices, "take notices off": deleteNotices, "gather events": gatherEvents,
 		"gather rows": gatherRows, "claim": selectDue, "in flight": inFlight, "rows": selectRows, "side rows": selectPeople,
 		"seconds": selectSlots, "update rows": updateRows, "take off pending": deletePending, "unanswered": selectBatch + unanswered,

@@ -49,7 +49,6 @@ type group struct {
 	asked       []*delivery
 	receipts    map[deliveryID]conversions.Receipt
 	tagged      map[leadKey]bool // leads with a tag among the events
-	late        map[deliveryID]bool
 	// undone is true when PostgreSQL said that the writing transaction was rolled
 	// back (class 23, integrity constraint violation, and class 40, transaction
 	// rollback): then surely nothing of it is there, and a copy is another
@@ -63,7 +62,7 @@ type leadKey struct{ account, source, lead string }
 func newGroup(in *ingest, asked []*delivery) *group {
 	g := &group{
 		in: in, asked: asked, receipts: make(map[deliveryID]conversions.Receipt, len(asked)),
-		tagged: map[leadKey]bool{}, late: map[deliveryID]bool{},
+		tagged: map[leadKey]bool{},
 	}
 	seen := make(map[deliveryID]bool, len(asked))
 	for _, d := range asked {
@@ -91,8 +90,15 @@ func newGroup(in *ingest, asked []*delivery) *group {
 	return g
 }
 
-// write writes the group: what is queued together is one transaction.
+// write writes the group. What is queued together is one transaction, unless
+// the group needs a second look: that sees what others have committed once the
+// group's own transaction has ended, and goes out with it.
 func (g *group) write(ctx context.Context, t *tx, unsure bool) error {
+	defer t.abandon(ctx)
+	twice := len(g.untagged())+len(withClicks(g.contacts())) > 0
+	if twice {
+		t.queue("BEGIN")
+	}
 	fresh := g.bind(t)
 	if len(g.events) > 0 {
 		g.queueEvents(t, g.events, false)
@@ -100,9 +106,14 @@ func (g *group) write(ctx context.Context, t *tx, unsure bool) error {
 	if len(g.quarantined) > 0 {
 		g.queueQuarantined(t)
 	}
+	committed := false
+	if twice {
+		t.queueCommit(func() { committed = true })
+		g.queueSecondLook(t)
+	}
 	err := t.flush(ctx)
-	g.undone = strings.HasPrefix(code(err), "23") || strings.HasPrefix(code(err), "40")
-	if code(err) == "23505" && isCopy(err) {
+	g.undone = !committed && (strings.HasPrefix(code(err), "23") || strings.HasPrefix(code(err), "40"))
+	if !committed && code(err) == "23505" && isCopy(err) {
 		return errAgain
 	}
 	if err != nil {
@@ -193,7 +204,7 @@ WITH given AS MATERIALIZED (
 	INSERT INTO received (account, source, kind, outcome, events)
 	SELECT account, source, kind, outcome, count(*) FROM fresh GROUP BY 1, 2, 3, 4
 )
-SELECT ord, seq, noticed FROM fresh`
+SELECT ord, seq FROM fresh`
 
 func (g *group) queueEvents(t *tx, events []*eventRecord, released bool) {
 	c := columnsOf(events)
@@ -203,15 +214,10 @@ func (g *group) queueEvents(t *tx, events []*eventRecord, released bool) {
 	}
 	t.query(func(rows pgx.Rows) error {
 		var ord, seq int64
-		var noticed bool
-		if err := scan(rows, &ord, &seq, &noticed); err != nil {
+		if err := scan(rows, &ord, &seq); err != nil {
 			return err
 		}
-		r := events[ord-1]
-		g.receipts[r.identity()] = conversions.Receipt{Seq: seq}
-		if r.lead != "" && !noticed {
-			g.late[r.identity()] = true
-		}
+		g.receipts[events[ord-1].identity()] = conversions.Receipt{Seq: seq}
 		return nil
 	}, insertEvents, c.account, c.source, c.body, c.lead, c.kind, c.outcome, c.received, c.doc, c.person, tagged, released)
 	queueContacts(t, g.contacts())
@@ -253,20 +259,52 @@ const selectCopies = `SELECT n.source, n.body, e.number, e.received
 	SELECT n.source, n.body, q.number, q.received
 	FROM unnest($1::text[], $2::bytea[]) AS n (source, body) CROSS JOIN LATERAL (` + copyInQuarantine + `) AS q`
 
-// insertLate leaves notices of events whose leads have a tag by now.
-const insertLate = `INSERT INTO inbox (account, notice, source, lead)
+// The second look, for new events and for copies: notices of events whose
+// leads have a tag by now. Nearly no lead of a new event has one, so that is
+// asked first; a copy's lead is the one that was stored.
+const (
+	insertLate = `INSERT INTO inbox (account, notice, source, lead)
+	SELECT n.account, 2 * l.seq, n.source, n.lead
+	FROM (SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[]) AS e (account, source, body, lead)
+		WHERE EXISTS (` + tagOfLead + `) OFFSET 0) AS n
+	CROSS JOIN LATERAL (SELECT seq, lead FROM event WHERE account = n.account AND source = n.source AND body = n.body OFFSET 0) AS l
+	WHERE l.lead = n.lead ON CONFLICT DO NOTHING`
+	insertLateOfCopies = `INSERT INTO inbox (account, notice, source, lead)
 	SELECT e.account, 2 * e.seq, e.source, e.lead
 	FROM unnest($1::text[], $2::text[], $3::bytea[]) AS n (account, source, body)
 	CROSS JOIN LATERAL (SELECT * FROM event WHERE account = n.account AND source = n.source AND body = n.body OFFSET 0) AS e
 	WHERE e.lead <> '' AND EXISTS (` + tagOfLead + `)
 	ON CONFLICT DO NOTHING`
+)
 
-// finish does what can only be done after the commit: it finds the first copies
-// of duplicates, and looks once more for tags of leads that seemed to have
-// none. Another replica may have been storing the tag at the same time: neither
+// untagged are the events of leads that are no tags: those that leave no notice
+// unless there is a tag.
+func (g *group) untagged() []*eventRecord {
+	var events []*eventRecord
+	for _, r := range g.events {
+		if r.lead != "" && r.e.Outcome == "" {
+			events = append(events, r)
+		}
+	}
+	return events
+}
+
+// queueSecondLook queues what can only be done after the commit: it looks once
+// more for tags of leads that seemed to have none, and for leads to wake.
+// Another replica may have been storing the tag at the same time: neither
 // transaction saw the other, but whichever ends last has its look now, before
-// the delivery is answered. A duplicate is looked at too, for whoever stored
-// the first copy may have died in between.
+// the delivery is answered.
+func (g *group) queueSecondLook(t *tx) {
+	if c := columnsOf(g.untagged()); len(c.lead) > 0 {
+		t.queue(insertLate, c.account, c.source, c.body, c.lead)
+	}
+	if clicks := withClicks(g.contacts()); len(clicks) > 0 {
+		queueWake(t, clicks)
+	}
+}
+
+// finish finds the first copies of duplicates. They are looked at too, for
+// whoever stored one may have died before its second look.
 func (g *group) finish(ctx context.Context, t *tx, unsure bool) error {
 	var copies []deliveryID
 	for _, d := range g.asked {
@@ -274,14 +312,11 @@ func (g *group) finish(ctx context.Context, t *tx, unsure bool) error {
 			copies = append(copies, id)
 		}
 	}
-	if len(copies) > 0 {
-		g.queueCopies(t, copies, unsure)
-	}
-	g.queueLate(t)
-	g.queueLateWake(t)
-	if len(t.reads) == 0 {
+	if len(copies) == 0 {
 		return nil
 	}
+	g.queueCopies(t, copies, unsure)
+	g.queueLateOfCopies(t)
 	if err := t.flush(ctx); err != nil {
 		return err
 	}
@@ -318,20 +353,16 @@ func (g *group) queueCopies(t *tx, copies []deliveryID, unsure bool) {
 	}, selectCopies, sources, bodies)
 }
 
-// queueLate queues the second look: for new events without a notice, and for
-// copies of events that are no tags.
-func (g *group) queueLate(t *tx) {
-	var accounts, sources []string
-	var bodies [][]byte
-	for _, r := range g.events {
-		id := r.identity()
-		isCopy := g.receipts[id] == (conversions.Receipt{})
-		if g.late[id] || isCopy && r.lead != "" && r.e.Outcome == "" {
-			accounts, sources, bodies = append(accounts, r.account), append(sources, r.source), append(bodies, r.e.Body[:])
+// queueLateOfCopies queues the second look for copies.
+func (g *group) queueLateOfCopies(t *tx) {
+	var copies []*eventRecord
+	for _, r := range g.untagged() {
+		if g.receipts[r.identity()] == (conversions.Receipt{}) {
+			copies = append(copies, r)
 		}
 	}
-	if len(accounts) > 0 {
-		t.queue(insertLate, accounts, sources, bodies)
+	if c := columnsOf(copies); len(copies) > 0 {
+		t.queue(insertLateOfCopies, c.account, c.source, c.body)
 	}
 }
 

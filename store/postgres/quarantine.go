@@ -151,11 +151,10 @@ func (g *group) release(ctx context.Context, t *tx, q conversions.Quarantined) (
 }
 
 // secondLook looks once more for a tag of a released event's lead; see
-// group.finish.
+// group.queueSecondLook.
 func (s *Store) secondLook(ctx context.Context, g *group) error {
 	return s.db.write(ctx, func(_ context.Context, t *tx) error {
-		g.queueLate(t)
-		g.queueLateWake(t)
+		g.queueSecondLook(t)
 		return nil
 	})
 }

@@ -83,18 +83,25 @@ func (t *tx) flush(ctx context.Context) error {
 	return err
 }
 
-// commit sends what is queued together with the commit.
-func (t *tx) commit(ctx context.Context) error {
+// queueCommit queues the commit and has done called when it went through.
+func (t *tx) queueCommit(done func()) {
 	t.batch.Queue("COMMIT")
 	t.reads = append(t.reads, func(r pgx.BatchResults) error {
 		tag, err := r.Exec()
 		if err == nil && tag.String() != "COMMIT" {
 			return errLost // a failed transaction: what failed was read before
 		}
+		if err == nil {
+			done()
+		}
 		return plain(err)
 	})
+}
+
+// commit sends what is queued together with the commit.
+func (t *tx) commit(ctx context.Context) error {
+	t.queueCommit(func() { t.ended = true })
 	err := t.flush(ctx)
-	t.ended = err == nil
 	if t.conn.Conn().IsClosed() && code(err) == "" && err != nil {
 		return errUnsure
 	}
