@@ -55,6 +55,7 @@ func connect(ctx context.Context, dsn string, opts Options) (*pgxpool.Pool, erro
 	if cfg.MaxConns = int32(opts.Conns); cfg.MaxConns <= 0 { //nolint:gosec // a small number
 		cfg.MaxConns = defaultConns
 	}
+	cfg.AfterConnect = registerArrays
 	cfg.MinIdleConns = 1
 	cfg.MaxConnIdleTime = 5 * time.Minute
 	if cfg.ConnConfig.ConnectTimeout == 0 {

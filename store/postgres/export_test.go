@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"closeloop/conversions"
 )
 
@@ -60,4 +62,19 @@ func Hot() map[string]string {
 		"rows asked for": wanted, "rows near": near, "persons of twins": selectPersons, "rows of twins": selectTwins,
 		"totals": totals, "an account's totals": totalsOfOne, "sums": upsertTotals,
 	}
+}
+
+// Encoded is a list as a connection of the store sends it, and as the driver
+// would by itself.
+func Encoded(oid uint32, list any) (ours, drivers []byte, err error) {
+	m := pgtype.NewMap()
+	if drivers, err = m.Encode(oid, pgtype.BinaryFormatCode, list, nil); err != nil {
+		return nil, nil, err
+	}
+	plan := planOf(oid, list)
+	if plan == nil {
+		return nil, drivers, nil
+	}
+	ours, err = plan.Encode(list, nil)
+	return ours, drivers, err
 }
