@@ -70,7 +70,7 @@ func (c *copies) addChunks() {
 		}
 		parts := partsOf(es[:n])
 		c.row("ledger", es[0].Seq, es[n-1].Seq, int32(parts.uploads), quoted(es[0].Account), //nolint:gosec // a count
-			parts.rows, parts.at, parts.kinds, parts.upload, parts.bodies)
+			parts.rows, parts.at, parts.kinds, parts.upload, bodiesOf(es[:n]))
 		es = es[n:]
 	}
 }

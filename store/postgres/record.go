@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,35 +19,40 @@ var errForeign = errors.New("belongs to another account than the lease")
 
 // recorder applies entries to rows inside one write transaction. All rows are
 // read with one query, and everything is written with one statement for each
-// table that changes.
+// table that changes. What can be made ready while the server reads is: a row's
+// entries are applied, and its new document written, as the row comes in.
 type recorder struct {
 	account conversions.AccountID
 	entries []conversions.Entry // tidied, with the ids of new rows
+	next    []int               // of an entry, the next one of the same row; 0 at the last
 	rows    map[conversions.RowID]*recorded
-	changed []*recorded // in the order of their first entry
+	changed []*recorded
 	ids     []conversions.RowID
 	slab    []recorded // where rows points to
+	bodies  [][]byte   // the entries' documents
+	old     oldColumns
 }
 
 // recorded is a row as the entries leave it, and what matters of how it was.
 type recorded struct {
-	now      conversions.Row
-	counted  totalKey // where it was counted
-	sum      totalSum
-	stood    place
-	known    conversions.KnownStatus
-	at       string // where the row stands in the table (ctid); empty if it is new
-	click    string // what the click index is to hold
-	clickSet bool
-	touched  bool
+	now         conversions.Row
+	counted     totalKey // where it was counted
+	sum         totalSum
+	stood       place
+	known       conversions.KnownStatus
+	at          string // where the row stands in the table (ctid); empty if it is new
+	click       string // what the click index is to hold
+	clickSet    bool
+	first, last int // its first and last entry
 }
 
 // newRecorder queues the reading of the rows that entries are about, and of
 // ids for those that are to be created.
 func newRecorder(t *tx, a conversions.AccountID, entries []conversions.Entry) *recorder {
-	r := &recorder{account: a, rows: make(map[conversions.RowID]*recorded, len(entries))}
-	r.entries, r.slab = make([]conversions.Entry, len(entries)), make([]recorded, 0, len(entries))
-	ids := make([]conversions.RowID, 0, len(entries))
+	n := len(entries)
+	r := &recorder{account: a, rows: make(map[conversions.RowID]*recorded, n), changed: make([]*recorded, 0, n)}
+	r.entries, r.next, r.slab = make([]conversions.Entry, n), make([]int, n), make([]recorded, 0, n)
+	ids := make([]conversions.RowID, 0, n)
 	created := 0
 	for i := range entries {
 		r.entries[i] = tidyEntry(entries[i])
@@ -55,10 +61,13 @@ func newRecorder(t *tx, a conversions.AccountID, entries []conversions.Entry) *r
 		case e.Key != nil:
 			created++
 		case e.Row != 0:
-			ids = append(ids, e.Row)
+			if r.note(e.Row, i) {
+				ids = append(ids, e.Row)
+			}
 		}
 	}
 	if len(ids) > 0 {
+		r.old.most = len(ids)
 		t.query(r.load, selectRows, quoted(a), distinct(ids))
 	}
 	if created > 0 {
@@ -68,11 +77,26 @@ func newRecorder(t *tx, a conversions.AccountID, entries []conversions.Entry) *r
 			return err
 		}, `SELECT nextval('conversion_id_seq') FROM generate_series(1, $1)`, created)
 	}
+	t.meanwhile = func() { r.bodies = bodiesOf(pointers(r.entries)) }
 	return r
 }
 
+// note notes that entry i is about a row, and reports whether it is the row's
+// first.
+func (r *recorder) note(id conversions.RowID, i int) bool {
+	c := r.rows[id]
+	if c != nil {
+		r.next[c.last], c.last = i, i
+		return false
+	}
+	c = r.another()
+	c.first, c.last = i, i
+	r.rows[id] = c
+	return true
+}
+
 // selectRows reads rows by id, and where they stand in the table.
-const selectRows = `SELECT c.doc, c.ctid::text FROM unnest($2::bigint[]) AS n (id)
+const selectRows = `SELECT c.doc, c.ctid::text, n.id FROM unnest($2::bigint[]) AS n (id)
 	CROSS JOIN LATERAL (SELECT doc, ctid FROM conversion WHERE account = $1 AND id = n.id OFFSET 0) AS c`
 
 // distinct returns the ids in order, each once.
@@ -82,16 +106,30 @@ func distinct(ids []conversions.RowID) []conversions.RowID {
 	return slices.Compact(ids)
 }
 
+// load takes a row as it was, and applies its entries.
 func (r *recorder) load(rows pgx.Rows) error {
-	c := r.another()
 	values := rows.RawValues()
-	if compact.ReadRow(values[0], &c.now) != nil {
+	c := r.rows[conversions.RowID(binary.BigEndian.Uint64(values[2]))] //nolint:gosec // as it was asked for
+	if c == nil || compact.ReadRow(values[0], &c.now) != nil {
 		return fmt.Errorf("read row: %w", errUnreadable)
 	}
 	c.at, c.known, c.stood = string(values[1]), c.now.Known.Status, placeOf(&c.now)
 	c.counted, c.sum = counted(&c.now)
-	r.rows[c.now.ID] = c
+	r.apply(c)
+	r.old.add(c)
 	return nil
+}
+
+// apply applies a row's entries to it.
+func (r *recorder) apply(c *recorded) {
+	r.changed = append(r.changed, c)
+	for i, more := c.first, true; more; i, more = r.next[i], r.next[i] != 0 {
+		e := &r.entries[i]
+		c.now = c.now.Apply(*e)
+		if e.Kind == conversions.EntryDecided {
+			c.click, c.clickSet = e.ClickID, true
+		}
+	}
 }
 
 // another returns room for one more row: there is one for every entry.
@@ -100,16 +138,16 @@ func (r *recorder) another() *recorded {
 	return &r.slab[len(r.slab)-1]
 }
 
-// record applies the entries and queues everything to write. The reading must
-// have been flushed. Entries with a Key create rows; an unknown row is
+// record creates rows and queues everything to write. The reading must have
+// been flushed. Entries with a Key create rows; an unknown row is
 // conversions.ErrNotFound.
 func (r *recorder) record(t *tx) error {
 	for i := range r.entries {
-		if err := r.apply(&r.entries[i]); err != nil {
+		if err := r.create(i); err != nil {
 			return err
 		}
 	}
-	queueEntries(t, r.account, r.entries)
+	queueChunk(t, r.account, r.entries, r.bodies)
 	r.queueRows(t)
 	r.queueTotals(t)
 	r.queuePending(t)
@@ -117,28 +155,18 @@ func (r *recorder) record(t *tx) error {
 	return nil
 }
 
-func (r *recorder) apply(e *conversions.Entry) error {
-	if e.Account != r.account || e.Key != nil && e.Key.Account != r.account {
+// create makes sure that the row of an entry is there.
+func (r *recorder) create(i int) error {
+	e := &r.entries[i]
+	switch {
+	case e.Account != r.account || e.Key != nil && e.Key.Account != r.account:
 		return fmt.Errorf("%s entry: %w", e.Kind, errForeign)
-	}
-	if e.Key != nil {
+	case e.Key != nil:
 		e.Row, r.ids = r.ids[0], r.ids[1:]
-		r.rows[e.Row] = r.another()
-	}
-	if e.Row == 0 {
-		return nil
-	}
-	c := r.rows[e.Row]
-	if c == nil {
+		r.note(e.Row, i)
+		r.apply(r.rows[e.Row])
+	case e.Row != 0 && r.rows[e.Row].at == "":
 		return fmt.Errorf("%s entry of row %d: %w", e.Kind, e.Row, conversions.ErrNotFound)
-	}
-	if !c.touched {
-		c.touched = true
-		r.changed = append(r.changed, c)
-	}
-	c.now = c.now.Apply(*e)
-	if e.Kind == conversions.EntryDecided {
-		c.click, c.clickSet = e.ClickID, true
 	}
 	return nil
 }
@@ -169,39 +197,52 @@ const insertChunk = `INSERT INTO ledger (account, seq, last, uploads, conversion
 
 // queueEntries appends tidied entries to the ledger.
 func queueEntries(t *tx, a conversions.AccountID, es []conversions.Entry) {
+	queueChunk(t, a, es, bodiesOf(pointers(es)))
+}
+
+// queueChunk appends tidied entries, whose documents are made, to the ledger.
+func queueChunk(t *tx, a conversions.AccountID, es []conversions.Entry, bodies [][]byte) {
 	if len(es) == 0 {
 		return
 	}
+	p := partsOf(pointers(es))
+	t.queue(insertChunk, quoted(a), len(es), p.uploads, p.rows, p.at, p.kinds, p.upload, bodies)
+}
+
+func pointers(es []conversions.Entry) []*conversions.Entry {
 	list := make([]*conversions.Entry, len(es))
 	for i := range es {
 		list[i] = &es[i]
 	}
-	p := partsOf(list)
-	t.queue(insertChunk, quoted(a), len(es), p.uploads, p.rows, p.at, p.kinds, p.upload, p.bodies)
+	return list
 }
 
-// parts are a chunk's entries as arrays.
+// parts are a chunk's entries as arrays, but for their documents.
 type parts struct {
 	uploads  int
 	rows, at []int64
 	kinds    []string
 	upload   []bool
-	bodies   [][]byte
 }
 
 func partsOf(es []*conversions.Entry) parts {
 	n := len(es)
 	p := parts{rows: make([]int64, n), at: make([]int64, n), kinds: make([]string, n), upload: make([]bool, n)}
-	docs := newPaper(n)
 	for i, e := range es {
 		p.rows[i], p.at[i], p.kinds[i] = int64(e.Row), micros(e.At), string(e.Kind)
 		if p.upload[i] = answeredOp(e) == conversions.OpUpload; p.upload[i] {
 			p.uploads++
 		}
+	}
+	return p
+}
+
+func bodiesOf(es []*conversions.Entry) [][]byte {
+	docs := newPaper(len(es))
+	for _, e := range es {
 		docs.add(func(buf []byte) []byte { return compact.AppendEntry(buf, e) })
 	}
-	p.bodies = docs.docs()
-	return p
+	return docs.docs()
 }
 
 // paper is documents in one piece of memory.

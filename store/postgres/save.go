@@ -61,15 +61,24 @@ func (c *rowColumns) add(r *conversions.Row) {
 	c.docs.add(func(buf []byte) []byte { return compact.AppendRow(buf, r) })
 }
 
+// oldColumns are rows that were there, and where, as arrays.
+type oldColumns struct {
+	rowColumns
+	places []string
+}
+
+func (c *oldColumns) add(r *recorded) {
+	c.rowColumns.add(&r.now)
+	c.places = append(c.places, r.at)
+}
+
 // queueRows writes the rows. Two of one key cannot be: the second is refused.
 func (r *recorder) queueRows(t *tx) {
-	fresh, old := rowColumns{most: len(r.changed)}, rowColumns{most: len(r.changed)}
-	var places, source, lead, stage, orderID []string
+	fresh, old := rowColumns{most: len(r.changed) - len(r.old.places)}, &r.old
+	var source, lead, stage, orderID []string
 	var generation []int32
 	for _, c := range r.changed {
 		if c.at != "" {
-			old.add(&c.now)
-			places = append(places, c.at)
 			continue
 		}
 		fresh.add(&c.now)
@@ -83,7 +92,7 @@ func (r *recorder) queueRows(t *tx) {
 			fresh.at, fresh.wanted, fresh.known, fresh.state, fresh.reason, fresh.status, fresh.currency, fresh.docs.docs())
 	}
 	if len(old.ids) > 0 {
-		t.exec(exactly(len(places)), updateRows, places,
+		t.exec(exactly(len(old.ids)), updateRows, old.places,
 			old.at, old.wanted, old.known, old.state, old.reason, old.status, old.currency, old.docs.docs(), quoted(r.account))
 	}
 }

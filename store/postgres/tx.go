@@ -21,6 +21,7 @@ type tx struct {
 	conn           *pgxpool.Conn
 	batch          *pgx.Batch
 	reads          []func(pgx.BatchResults) error
+	meanwhile      func() // run once, while the server works on what is sent next
 	flushed, ended bool
 }
 
@@ -71,6 +72,10 @@ func (t *tx) flush(ctx context.Context) error {
 	t.flushed = true
 	results := t.conn.SendBatch(ctx, t.batch)
 	t.batch, t.reads = &pgx.Batch{}, nil
+	if t.meanwhile != nil {
+		t.meanwhile()
+		t.meanwhile = nil
+	}
 	var err error
 	for _, read := range reads {
 		if err = read(results); err != nil {
