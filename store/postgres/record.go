@@ -95,9 +95,11 @@ func (r *recorder) note(id conversions.RowID, i int) bool {
 	return true
 }
 
-// selectRows reads rows by id, and where they stand in the table.
-const selectRows = `SELECT c.doc, c.ctid::text, n.id FROM unnest($2::bigint[]) AS n (id)
-	CROSS JOIN LATERAL (SELECT doc, ctid FROM conversion WHERE account = $1 AND id = n.id OFFSET 0) AS c`
+// selectRows reads rows by id, and where they stand in the table. One scan with
+// a list takes two thirds of the time of a look-up for each; made by a query,
+// the list does not tell the planner how long it is, which might then rather
+// read the account.
+const selectRows = `SELECT doc, ctid::text, id FROM conversion WHERE account = $1 AND id = ANY (ARRAY(SELECT unnest($2::bigint[])))`
 
 // distinct returns the ids in order, each once.
 func distinct(ids []conversions.RowID) []conversions.RowID {

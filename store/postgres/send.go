@@ -104,8 +104,8 @@ func rowIDs(items []conversions.Item) []int64 {
 // flushed.
 type people map[int64]conversions.Person
 
-const selectPeople = `SELECT n.seq, i.doc FROM unnest($2::bigint[]) AS n (seq)
-	CROSS JOIN LATERAL (SELECT doc FROM identity WHERE account = $1 AND seq = n.seq OFFSET 0) AS i`
+// selectPeople reads side rows as selectRows does rows.
+const selectPeople = `SELECT seq, doc FROM identity WHERE account = $1 AND seq = ANY (ARRAY(SELECT unnest($2::bigint[])))`
 
 // queuePeople queues the reading of the side rows that items' clicks stand in.
 func queuePeople(t *tx, a conversions.AccountID, items []conversions.Item) people {
