@@ -18,6 +18,22 @@ func MigrateTo(ctx context.Context, dsn string, texts []string) (from, to int, e
 	return migrate(ctx, dsn, stepsOf(texts))
 }
 
+// Migrations are the texts of the program's migrations.
+func Migrations() ([]string, error) {
+	steps, err := migrations()
+	texts := make([]string, len(steps))
+	for i, s := range steps {
+		texts[i] = s.text
+	}
+	return texts, err
+}
+
+// OpenKnowing opens a database as a program does that knows the schema up to a
+// version.
+func OpenKnowing(ctx context.Context, dsn string, version int) (*Store, error) {
+	return open(ctx, dsn, Options{}, version)
+}
+
 // Show returns a setting of the store's connections.
 func (s *Store) Show(ctx context.Context, name string) (string, error) {
 	var value string

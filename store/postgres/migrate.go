@@ -54,7 +54,8 @@ func migrations() ([]step, error) {
 }
 
 // stepsOf reads from a line "-- compatible from: N" of each migration which
-// program still works with it; without one, only its own.
+// program still works with it; without one, only its own. What an earlier one
+// has ended stays so.
 func stepsOf(texts []string) []step {
 	line := regexp.MustCompile(`(?m)^-- compatible from: (\d+)$`)
 	steps := make([]step, len(texts))
@@ -62,6 +63,9 @@ func stepsOf(texts []string) []step {
 		steps[i] = step{text: text, compatible: i + 1}
 		if found := line.FindStringSubmatch(text); found != nil {
 			steps[i].compatible, _ = strconv.Atoi(found[1]) // digits
+		}
+		if i > 0 {
+			steps[i].compatible = max(steps[i].compatible, steps[i-1].compatible)
 		}
 	}
 	return steps

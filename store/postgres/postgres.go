@@ -44,6 +44,7 @@ type Options struct {
 type Store struct {
 	db     *database
 	ingest *ingest
+	knows  int // the newest version of the schema that this program knows
 	once   sync.Once
 }
 
@@ -57,18 +58,20 @@ var _ store.Store = (*Store)(nil)
 // did not fill to the end is store.ErrUnfinished. Close frees what Open
 // took. No error quotes dsn.
 func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
-	s, err := open(ctx, dsn, opts)
+	steps, err := migrations()
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s, err := open(ctx, dsn, opts, len(steps))
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return s, nil
 }
 
-func open(ctx context.Context, dsn string, opts Options) (*Store, error) {
-	steps, err := migrations()
-	if err != nil {
-		return nil, err
-	}
+// open opens the database as a program does that knows the schema up to a
+// version.
+func open(ctx context.Context, dsn string, opts Options, knows int) (*Store, error) {
 	pool, err := connect(ctx, dsn, opts)
 	if err != nil {
 		return nil, err
@@ -80,7 +83,7 @@ func open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	if db.jitter == nil {
 		db.jitter = rand.Float64
 	}
-	err = db.retry(ctx, func() error { return checkSchema(ctx, pool, len(steps)) })
+	err = db.retry(ctx, func() error { return checkSchema(ctx, pool, knows) })
 	if err == nil {
 		err = db.retry(ctx, func() error { return checkFinished(ctx, pool) })
 	}
@@ -91,7 +94,7 @@ func open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 		pool.Close()
 		return nil, err
 	}
-	return &Store{db: db, ingest: startIngest(db, opts.Contacts)}, nil //nolint:contextcheck // the group commit outlives the call that opened the store
+	return &Store{db: db, ingest: startIngest(db, opts.Contacts), knows: knows}, nil //nolint:contextcheck // the group commit outlives the call that opened the store
 }
 
 // Close waits for the deliveries that were taken, commits them, and closes
