@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -50,6 +51,22 @@ func readRow(rows pgx.Rows) (conversions.Row, error) {
 		return r, fmt.Errorf("read row: %w", errUnreadable)
 	}
 	return r, nil
+}
+
+// readRows gathers such rows. A row is large, so the list grows by doubling, and
+// a row is read where it stays.
+func readRows(all *[]conversions.Row) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		n := len(*all)
+		if n == cap(*all) {
+			*all = slices.Grow(*all, max(n, 8))
+		}
+		*all = (*all)[:n+1]
+		if compact.ReadRow(rows.RawValues()[0], &(*all)[n]) != nil {
+			return fmt.Errorf("read row: %w", errUnreadable)
+		}
+		return nil
+	}
 }
 
 // micros is how a time is stored in a column.

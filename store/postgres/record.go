@@ -240,7 +240,7 @@ func partsOf(es []*conversions.Entry) parts {
 }
 
 func bodiesOf(es []*conversions.Entry) [][]byte {
-	docs := newPaper(len(es))
+	docs := newPaper(len(es), 320)
 	for _, e := range es {
 		docs.add(func(buf []byte) []byte { return compact.AppendEntry(buf, e) })
 	}
@@ -253,7 +253,10 @@ type paper struct {
 	ends []int
 }
 
-func newPaper(n int) *paper { return &paper{buf: make([]byte, 0, 256*n), ends: make([]int, 0, n)} }
+// newPaper has room for n documents of about so many bytes each.
+func newPaper(n, each int) *paper {
+	return &paper{buf: make([]byte, 0, each*n), ends: make([]int, 0, n)}
+}
 
 func (p *paper) add(write func([]byte) []byte) {
 	p.buf = write(p.buf)

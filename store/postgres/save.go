@@ -51,7 +51,7 @@ type rowColumns struct {
 
 func (c *rowColumns) add(r *conversions.Row) {
 	if c.docs == nil { // nearly always all rows are new, or none
-		c.docs = newPaper(c.most)
+		c.docs = newPaper(c.most, 576) // as long as one is once it was answered
 	}
 	wanted, known := cents(r)
 	c.ids, c.at = append(c.ids, int64(r.ID)), append(c.at, micros(r.Want.At))

@@ -27,7 +27,7 @@ func (s *Store) Due(ctx context.Context, a conversions.AccountID, c conversions.
 	if without == nil {
 		without = []string{}
 	}
-	rows, err := query(ctx, s.db, readRow, selectDue, quoted(a), micros(c.Now), without, c.Limit, string(c.Only))
+	rows, err := s.queryRows(ctx, selectDue, quoted(a), micros(c.Now), without, c.Limit, string(c.Only))
 	if err != nil {
 		return nil, fmt.Errorf("read due rows of %s: %w", a, err)
 	}
@@ -36,11 +36,21 @@ func (s *Store) Due(ctx context.Context, a conversions.AccountID, c conversions.
 
 // Rows implements store.Sending.
 func (s *Store) Rows(ctx context.Context, a conversions.AccountID, ids []conversions.RowID) ([]conversions.Row, error) {
-	rows, err := query(ctx, s.db, readRow, selectRows, quoted(a), distinct(ids))
+	rows, err := s.queryRows(ctx, selectRows, quoted(a), distinct(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read %d rows of %s: %w", len(ids), a, err)
 	}
 	return rows, nil
+}
+
+// queryRows runs a query whose first column holds rows.
+func (s *Store) queryRows(ctx context.Context, text string, args ...any) ([]conversions.Row, error) {
+	var all []conversions.Row
+	err := s.db.each(ctx, func() func(pgx.Rows) error {
+		all = nil
+		return readRows(&all)
+	}, text, args...)
+	return all, err
 }
 
 // Begin implements store.Sending.

@@ -155,15 +155,23 @@ func (t *tx) abandon(ctx context.Context) {
 // returns what read makes of each row.
 func query[T any](ctx context.Context, db *database, read func(pgx.Rows) (T, error), text string, args ...any) ([]T, error) {
 	var all []T
-	err := db.retry(ctx, func() error {
+	err := db.each(ctx, func() func(pgx.Rows) error {
 		all = nil
+		return into(&all, read)
+	}, text, args...)
+	return all, err
+}
+
+// each runs one query outside a transaction, again if that may help, and has
+// its rows read by what begin returns at each try.
+func (db *database) each(ctx context.Context, begin func() func(pgx.Rows) error, text string, args ...any) error {
+	return db.retry(ctx, func() error {
 		rows, err := db.pool.Query(ctx, text, args...)
 		if err != nil {
 			return plain(err)
 		}
-		return eachRow(rows, into(&all, read))
+		return eachRow(rows, begin())
 	})
-	return all, err
 }
 
 // into appends what read makes of a row.
