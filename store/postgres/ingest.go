@@ -13,9 +13,11 @@ import (
 const groupSize = 512
 
 // ingest is the group commit. One goroutine takes a connection, then whatever
-// deliveries have come meanwhile, writes them with one statement, which is its
-// own transaction, and answers everybody. Nobody waits for others to come, so
-// a lone delivery costs one round trip and a hundred at once cost little more.
+// deliveries have come meanwhile, writes them in one transaction, nearly always
+// with one statement, and answers everybody. Nobody waits for others to come,
+// so a lone delivery costs one round trip and a hundred at once cost little
+// more. The second look of events that are no tags (group.queueSecondLook) goes
+// with it, behind the commit.
 type ingest struct {
 	db    *database
 	queue chan *delivery
