@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -81,6 +82,15 @@ func pastClick(i int64) string { return "Cj0KCQjw" + hex.EncodeToString(random(i
 
 func (p *past) at(i int64) time.Time {
 	return p.row.Want.At.Add(-time.Duration(i*7919%pastSeconds) * time.Second)
+}
+
+// received is when event i came. Events come in the order of the log, ever
+// more of them a day, so that there are some of every week of the 90 days however
+// many there are.
+func (p *past) received(i int64) time.Time {
+	const slow, all = 1000, 1e8
+	share := math.Log1p(float64(i)/slow) / math.Log1p(all/slow)
+	return p.row.Want.At.Add(-time.Duration((1 - share) * float64(pastSeconds*time.Second)))
 }
 
 // chunksOf are the chunks of the ledger with the entries of row i, by their

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	driversqlite "modernc.org/sqlite"
 
@@ -113,15 +114,16 @@ func flush(path string) error {
 // registerPast lets SQL make the parts of conversion i.
 func registerPast(p *past) error {
 	for name, f := range map[string]func(i int64) driver.Value{
-		"past_row":    func(i int64) driver.Value { return p.rowDoc(i) },
-		"past_person": func(i int64) driver.Value { return p.personDoc(i) },
-		"past_lead":   func(i int64) driver.Value { return string(pastLead(i)) },
-		"past_order":  func(i int64) driver.Value { return pastOrder(i) },
-		"past_click":  func(i int64) driver.Value { return pastClick(i) },
-		"past_at":     func(i int64) driver.Value { return p.at(i).UnixMicro() },
-		"past_body":   func(i int64) driver.Value { return random(i, 4, 16) },
-		"past_slot":   func(i int64) driver.Value { return random(i, 5, 16) },
-		"past_second": func(i int64) driver.Value { return p.at(i).Unix()<<28 | i&0xfffffff },
+		"past_row":      func(i int64) driver.Value { return p.rowDoc(i) },
+		"past_person":   func(i int64) driver.Value { return p.personDoc(i) },
+		"past_lead":     func(i int64) driver.Value { return string(pastLead(i)) },
+		"past_order":    func(i int64) driver.Value { return pastOrder(i) },
+		"past_click":    func(i int64) driver.Value { return pastClick(i) },
+		"past_at":       func(i int64) driver.Value { return p.at(i).UnixMicro() },
+		"past_received": func(i int64) driver.Value { return p.received(i).UnixMicro() },
+		"past_body":     func(i int64) driver.Value { return random(i, 4, 16) },
+		"past_slot":     func(i int64) driver.Value { return random(i, 5, 16) },
+		"past_second":   func(i int64) driver.Value { return p.at(i).Unix()<<28 | i&0xfffffff },
 		"past_trail": func(i int64) driver.Value {
 			decided, answered := p.chunksOf(i)
 			return binary.AppendVarint(binary.AppendVarint(nil, decided), answered)
@@ -169,7 +171,7 @@ func (c *sqliteCopy) prepare(ctx context.Context, first int64) error {
 		own          map[string]string
 	}{
 		{"event", "t.seq = ?5", map[string]string{
-			"seq": "?4 + i", "account": "?2", "source": "?3", "lead": "past_lead(i)", "body": "past_body(i)", "received": "past_at(i)",
+			"seq": "?4 + i", "account": "?2", "source": "?3", "lead": "past_lead(i)", "body": "past_body(i)", "received": "past_received(i)",
 		}},
 		{"identity", "t.seq = ?5", map[string]string{"seq": "?4 + i", "doc": "past_person(i)"}},
 		{"conversion", "t.id = ?6", map[string]string{
@@ -225,7 +227,7 @@ func (c *sqliteCopy) batch(ctx context.Context, k int64) error {
 			return fmt.Errorf("copy rows: %w", err)
 		}
 	}
-	for _, text := range []string{
+	for _, text := range append(sumsOfWindows(), []string{
 		`INSERT INTO batch (account, id, run, api, customer, created, sent_at, attempts, settled, uploaded, rows, manifest)
 			SELECT ?1, 'past-' || ?2, run, api, customer, ?3, ?3, 1, ?3, uploaded,
 				(SELECT json_group_array(id) FROM conversion WHERE id >= ?4 AND id < ?4 + ?5), manifest
@@ -236,12 +238,29 @@ func (c *sqliteCopy) batch(ctx context.Context, k int64) error {
 		`INSERT INTO received (account, source, kind, outcome, events)
 			SELECT ?1, source, kind, outcome, ?5 FROM event WHERE seq = ?4 + ?2 - ?2 + ?3 - ?3
 			ON CONFLICT DO UPDATE SET events = events + excluded.events`,
-	} {
+	}...) {
 		if _, err := c.tx.ExecContext(ctx, text, owner, k, c.at(begin).UnixMicro(), c.number(begin), pastBatch); err != nil {
 			return fmt.Errorf("copy batch: %w", err)
 		}
 	}
 	return nil
+}
+
+// sumsOfWindows are the statements that sum up a batch by hours and by days.
+func sumsOfWindows() (texts []string) {
+	for _, width := range []time.Duration{time.Hour, 24 * time.Hour} {
+		width := strconv.FormatInt(width.Microseconds(), 10)
+		texts = append(texts,
+			`INSERT INTO total_window (account, width, start, stage, state, reason, currency, rows, wanted, known)
+				SELECT ?1, `+width+`, at - at % `+width+` AS start, stage, state, reason, currency, count(*), sum(wanted_cents), sum(known_cents)
+				FROM conversion WHERE id >= ?4 + ?2 - ?2 + ?3 - ?3 AND id < ?4 + ?5 GROUP BY start, stage, state, reason, currency
+				ON CONFLICT DO UPDATE SET rows = rows + excluded.rows, wanted = wanted + excluded.wanted, known = known + excluded.known`,
+			`INSERT INTO received_window (width, start, account, source, kind, outcome, events, first, last)
+				SELECT `+width+`, received - received % `+width+` AS start, ?1, source, kind, outcome, count(*), min(seq), max(seq)
+				FROM event WHERE seq >= ?4 + ?2 - ?2 + ?3 - ?3 AND seq < ?4 + ?5 GROUP BY start, source, kind, outcome
+				ON CONFLICT DO UPDATE SET events = events + excluded.events, first = min(first, excluded.first), last = max(last, excluded.last)`)
+	}
+	return texts
 }
 
 // chunks copies the chunks in which the batch's rows have their entries.

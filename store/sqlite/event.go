@@ -150,10 +150,10 @@ func firstCopy(ctx context.Context, t tx, source string, body [16]byte) (stored,
 // followUp is what a group's new events need beside them. It is written for
 // the whole group at once: most of what a small row costs is its statement.
 type followUp struct {
-	first int64                  // seq of the group's first new event; 0 if there is none
-	last  int64                  // seq of its last new event
-	side  []any                  // seq and document of each side row
-	kinds []conversions.Received // how many new events of each kind there are
+	first int64         // seq of the group's first new event; 0 if there is none
+	last  int64         // seq of its last new event
+	side  []any         // seq and document of each side row
+	kinds []receivedSum // how many new events of each kind there are
 
 	contacts bool           // whether contacts are kept
 	named    []contactEvent // in the order of the log
@@ -164,25 +164,13 @@ func (f *followUp) add(seq int64, r *eventRecord) {
 		f.first = seq
 	}
 	f.last = seq
-	f.count(&r.e)
+	f.count(seq, &r.e)
 	if r.person != nil {
 		f.side = append(f.side, seq, r.person)
 	}
 	if f.contacts && namesContact(&r.e) {
 		f.named = append(f.named, contactEvent{&r.e, seq})
 	}
-}
-
-// count counts an event. A group has few kinds.
-func (f *followUp) count(e *conversions.Event) {
-	for i := range f.kinds {
-		k := &f.kinds[i]
-		if k.Kind == e.Kind && k.Outcome == e.Outcome && k.Source == e.Source && k.Account == e.Account {
-			k.Events++
-			return
-		}
-	}
-	f.kinds = append(f.kinds, conversions.Received{Account: e.Account, Source: e.Source, Kind: e.Kind, Outcome: e.Outcome, Events: 1})
 }
 
 const leaveNotices = `INSERT INTO inbox (account, notice, source, lead)

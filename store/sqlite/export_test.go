@@ -41,12 +41,15 @@ func HotQueries() map[string]string {
 	}
 	filters := map[string]conversions.Filter{
 		"of an account": {Account: "a", Limit: 50}, "page": {Account: "a", Limit: 50, After: &conversions.Row{}},
-		"by state": {Account: "a", State: conversions.StateSending}, "by order id": {Account: "a", OrderID: "x"},
+		"in flight": {Account: "a", State: conversions.StateSending},
+		"pending":   {Account: "a", State: conversions.StateQueued, Limit: 50}, "at rest": {Account: "a", State: conversions.StateRefused, Limit: 50},
+		"by order id": {Account: "a", OrderID: "x"},
 		"by click id": {Account: "a", ClickID: "x"}, "by lead": {Account: "a", Lead: "x"},
 	}
 	for name, f := range filters {
 		texts["list "+name], _ = listOf(f)
 	}
+	texts["totals within"], _ = totalsWithin(conversions.Filter{Account: "a"})
 	for name, f := range map[string]conversions.Filter{"of all": {}, "of an account": {Account: "a"}, "of a stage": {Stage: "booked"}} {
 		texts["totals "+name], _ = totalsKept(f)
 		texts["received "+name], _ = receivedOf(conversions.Filter{Account: f.Account})

@@ -123,7 +123,7 @@ func (im *importer) add(ctx context.Context, r *store.Record) error {
 	case r.Numbers != nil:
 		return importNumbers(ctx, im.t, r.Numbers)
 	case r.Event != nil:
-		im.events.count(r.Event)
+		im.events.count(r.Event.Seq, r.Event)
 		return importEvent(ctx, im.t, r.Event)
 	case r.Quarantined != nil:
 		return importQuarantined(ctx, im.t, r.Quarantined)

@@ -99,6 +99,9 @@ func asMigration3Left(t *testing.T, path string, b conversions.Batch) {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s", it.Action, it.Click.Kind, it.ClickID, second))
 		exec(`INSERT INTO slot (account, key, conversion) VALUES ('acme', ?, ?)`, append(second[3:8:8], sum[:11]...), int64(it.Row))
 	}
+	exec(`DROP TABLE total_window`)
+	exec(`DROP TABLE received_window`)
+	exec(`DROP INDEX conversion_rare`)
 	exec(`PRAGMA user_version = 3`)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)

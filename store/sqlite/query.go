@@ -148,6 +148,7 @@ func list[T ~int64 | ~string](ids []T) string {
 
 // where gathers conditions and their arguments.
 type where struct {
+	from  string // the table, if selection chose how to read it
 	conds []string
 	args  []any
 }

@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"closeloop/conversions"
 	"closeloop/store/compact"
@@ -18,63 +20,132 @@ func flying(a conversions.AccountID) (text string, args []any) {
 	return inFlight + `?`, []any{string(a)}
 }
 
-// selection turns a filter, but for After and Limit, into conditions on
-// conversion.
+// seldomIndexed is the condition of the index of rows in a rare state. SQLite
+// uses it only for a query that repeats the condition.
+const seldomIndexed = `state NOT IN ('done', 'submitted', 'queued', 'waiting', 'change_due')`
+
+// selection turns a filter of one account, but for After and Limit, into a
+// table with the index to read it by and conditions on it. The index is named:
+// SQLite, which keeps no statistics here, would as soon read a whole account in
+// the order of time.
 func selection(f conversions.Filter) *where {
-	w := &where{}
-	switch {
-	case f.Account == "":
-	case f.ClickID != "", f.State == conversions.StateSending:
-		w.add(`+account = ?`, string(f.Account)) // by the ids then; the plus keeps SQLite from reading all of the account
-	default:
-		w.add(`account = ?`, string(f.Account))
-	}
-	if f.State != "" {
-		ids, args := flying(f.Account)
-		if f.State == conversions.StateSending {
-			w.add(`id IN (`+ids+`)`, args...)
-		} else {
-			w.add(`state = ? AND id NOT IN (`+ids+`)`, append([]any{string(f.State)}, args...)...)
-		}
-	}
+	w := &where{from: ` FROM conversion INDEXED BY conversion_at`}
+	w.add(`account = ?`, string(f.Account))
+	w.addState(f)
 	if f.Stage != "" {
 		w.add(`stage = ?`, string(f.Stage))
 	}
-	if !f.From.IsZero() {
-		w.add(`at >= ?`, micros(f.From))
-	}
-	if !f.To.IsZero() {
-		w.add(`at < ?`, micros(f.To))
-	}
+	w.addTime(`at`, f)
 	if f.Lead != "" {
+		w.from = ` FROM conversion INDEXED BY conversion_key`
 		w.add(`lead = ?`, string(f.Lead))
 	}
-	if f.OrderID != "" {
-		w.add(`order_id = ?`, f.OrderID)
-	}
 	if f.ClickID != "" {
-		w.addClick(f)
+		w.from = byID
+		w.add(`id IN (SELECT conversion FROM click_index WHERE account = ? AND click = ?)`, string(f.Account), f.ClickID)
+	}
+	if f.OrderID != "" {
+		w.from = ` FROM conversion INDEXED BY conversion_order`
+		w.add(`order_id = ?`, f.OrderID)
 	}
 	return w
 }
 
-// addClick selects by click id: by an index when the account is given.
-func (w *where) addClick(f conversions.Filter) {
-	if f.Account == "" {
-		w.add(`id IN (SELECT conversion FROM click_index WHERE click = ?)`, f.ClickID)
+// byID reads conversion by no index but the id.
+const byID = ` FROM conversion NOT INDEXED`
+
+// addState selects by the state that is shown. Rows in flight, and rows that
+// are pending, are few and known.
+func (w *where) addState(f conversions.Filter) {
+	ids, args := flying(f.Account)
+	switch f.State {
+	case "":
 		return
+	case conversions.StateSending:
+		w.from = byID
+		w.add(`id IN (`+ids+`)`, args...)
+		return
+	case conversions.StateQueued, conversions.StateWaiting, conversions.StateChangeDue:
+		w.from = byID
+		w.add(`id IN (SELECT conversion FROM pending WHERE account = ?)`, string(f.Account))
+	case conversions.StateDone, conversions.StateSubmitted: // by time
+	default:
+		w.from = ` FROM conversion INDEXED BY conversion_rare`
+		w.add(seldomIndexed)
 	}
-	w.add(`id IN (SELECT conversion FROM click_index WHERE account = ? AND click = ?)`, string(f.Account), f.ClickID)
+	w.add(`state = ?`, string(f.State))
+	w.add(`id NOT IN (`+ids+`)`, args...)
+}
+
+// addTime selects by a column of time.
+func (w *where) addTime(column string, f conversions.Filter) {
+	if !f.From.IsZero() {
+		w.add(column+` >= ?`, micros(f.From))
+	}
+	if !f.To.IsZero() {
+		w.add(column+` < ?`, micros(f.To))
+	}
 }
 
 // List implements store.Reports.
 func (s *Store) List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error) {
-	text, args := listOf(f)
-	rows, err := collect(ctx, s.reads.QueryContext, readListed, text, args...)
+	var all []conversions.Row
+	err := s.ofEach(ctx, f, func(q queryer, f conversions.Filter) error {
+		text, args := listOf(f)
+		rows, err := collect(ctx, q, readListed, text, args...)
+		all = newest(all, rows, f.Limit)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list rows: %w", err)
 	}
-	return rows, nil
+	slices.SortFunc(all, laterFirst)
+	return all, nil
+}
+
+// newest joins two lists of different accounts and keeps their newest rows, up
+// to a limit.
+func newest(all, more []conversions.Row, limit int) []conversions.Row {
+	if len(all) == 0 || len(more) == 0 {
+		return append(more, all...)
+	}
+	all = append(all, more...)
+	if limit <= 0 {
+		return all // in order once all are there
+	}
+	slices.SortFunc(all, laterFirst)
+	return slices.Delete(all, min(limit, len(all)), len(all))
+}
+
+// laterFirst is the order of lists.
+func laterFirst(a, b conversions.Row) int {
+	return cmp.Or(cmp.Compare(micros(b.Want.At), micros(a.Want.At)), cmp.Compare(b.ID, a.ID))
+}
+
+// ofEach calls f for the account of a filter or, if it names none, for one
+// after the other, in order, on one state of the database: every index begins
+// with the account, and there are few.
+func (s *Store) ofEach(ctx context.Context, filter conversions.Filter, f func(queryer, conversions.Filter) error) error {
+	if filter.Account != "" {
+		return f(s.reads.QueryContext, filter)
+	}
+	return s.snapshot(ctx, func(q queryer) error { return eachAccount(ctx, q, filter, f) })
+}
+
+func eachAccount(ctx context.Context, q queryer, filter conversions.Filter, f func(queryer, conversions.Filter) error) error {
+	accounts := []conversions.AccountID{filter.Account}
+	if filter.Account == "" {
+		var err error
+		if accounts, err = collect(ctx, q, scanned[conversions.AccountID], selectAccounts); err != nil {
+			return err
+		}
+	}
+	for _, filter.Account = range accounts {
+		if err := f(q, filter); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func listOf(f conversions.Filter) (text string, args []any) {
@@ -87,7 +158,7 @@ func listOf(f conversions.Filter) (text string, args []any) {
 		limit = -1 // SQLite's "no limit"
 	}
 	ids, args := flying(f.Account)
-	return `SELECT id IN (` + ids + `), doc FROM conversion` + w.String() + ` ORDER BY at DESC, id DESC LIMIT ?`,
+	return `SELECT id IN (` + ids + `), doc` + w.from + w.String() + ` ORDER BY at DESC, id DESC LIMIT ?`,
 		append(append(args, w.args...), limit)
 }
 
@@ -108,16 +179,19 @@ func readListed(rows *sql.Rows) (conversions.Row, error) {
 	return r, nil
 }
 
-// Accounts implements store.Reports. Each step jumps to the next account in an
-// index instead of reading every event.
+// selectAccounts jumps from each account to the next in an index instead of
+// reading every event.
+const selectAccounts = `
+	WITH RECURSIVE
+		e (account) AS (SELECT min(account) FROM event UNION ALL
+			SELECT (SELECT min(account) FROM event WHERE account > e.account) FROM e WHERE e.account IS NOT NULL),
+		c (account) AS (SELECT min(account) FROM conversion UNION ALL
+			SELECT (SELECT min(account) FROM conversion WHERE account > c.account) FROM c WHERE c.account IS NOT NULL)
+	SELECT account FROM e WHERE account IS NOT NULL UNION SELECT account FROM c WHERE account IS NOT NULL ORDER BY 1`
+
+// Accounts implements store.Reports.
 func (s *Store) Accounts(ctx context.Context) ([]conversions.AccountID, error) {
-	accounts, err := collect(ctx, s.reads.QueryContext, scanned[conversions.AccountID], `
-		WITH RECURSIVE
-			e (account) AS (SELECT min(account) FROM event UNION ALL
-				SELECT (SELECT min(account) FROM event WHERE account > e.account) FROM e WHERE e.account IS NOT NULL),
-			c (account) AS (SELECT min(account) FROM conversion UNION ALL
-				SELECT (SELECT min(account) FROM conversion WHERE account > c.account) FROM c WHERE c.account IS NOT NULL)
-		SELECT account FROM e WHERE account IS NOT NULL UNION SELECT account FROM c WHERE account IS NOT NULL ORDER BY 1`)
+	accounts, err := collect(ctx, s.reads.QueryContext, scanned[conversions.AccountID], selectAccounts)
 	if err != nil {
 		return nil, fmt.Errorf("list accounts: %w", err)
 	}

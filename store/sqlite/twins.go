@@ -49,21 +49,26 @@ func askedFor(ctx context.Context, q queryer, f conversions.Filter) (asked, erro
 	if narrow == (conversions.Filter{}) {
 		return asked{all: true, from: math.MinInt64, to: math.MaxInt64}, nil
 	}
-	w := selection(f)
 	a := asked{ids: map[conversions.RowID]bool{}, from: math.MaxInt64, to: math.MinInt64}
-	_, err := collect(ctx, q, func(rows *sql.Rows) (struct{}, error) {
-		var id conversions.RowID
-		var at int64
-		if err := rows.Scan(&id, &at); err != nil {
-			return struct{}{}, fmt.Errorf("scan: %w", err)
-		}
-		a.ids[id], a.from, a.to = true, min(a.from, at), max(a.to, at)
-		return struct{}{}, nil
-	}, `SELECT id, at FROM conversion`+w.String(), w.args...)
+	err := eachAccount(ctx, q, f, func(q queryer, f conversions.Filter) error {
+		w := selection(f)
+		return each(ctx, q, a.read, `SELECT id, at`+w.from+w.String(), w.args...)
+	})
 	a.none = len(a.ids) == 0
 	a.from -= conversions.TwinWindow.Microseconds()
 	a.to += conversions.TwinWindow.Microseconds()
 	return a, err
+}
+
+// read reads a row that was asked for.
+func (a *asked) read(rows *sql.Rows) (bool, error) {
+	var id conversions.RowID
+	var at int64
+	if err := rows.Scan(&id, &at); err != nil {
+		return false, fmt.Errorf("scan: %w", err)
+	}
+	a.ids[id], a.from, a.to = true, min(a.from, at), max(a.to, at)
+	return true, nil
 }
 
 // nearTwins reads the rows that have a twin if the persons are the same.

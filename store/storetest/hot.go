@@ -10,7 +10,7 @@ import (
 
 // Hot does with an empty store, opened to keep the clicks of contacts,
 // whatever a service does all day for an account, and what people look up in
-// one. It checks nothing: a storage tests what statements it runs meanwhile.
+// one, or sum up over all. It checks nothing: a storage tests what statements it runs meanwhile.
 func Hot(t *testing.T, s store.Store) {
 	t.Helper()
 	w := &world{T: t, s: s, account: account, now: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)}
@@ -93,6 +93,8 @@ func (w *world) hotReports() {
 		{},
 		{After: &row},
 		{State: conversions.StateSending},
+		{State: conversions.StateQueued},
+		{State: conversions.StateRefused},
 		{Lead: "L1"},
 		{OrderID: row.OrderID},
 		{ClickID: click("L1")},
@@ -105,7 +107,10 @@ func (w *world) hotReports() {
 		_, err = w.s.Twins(ctx, f)
 		w.must(err)
 	}
-	for _, f := range []conversions.Filter{{}, {Account: account}} {
+	window := conversions.Filter{From: w.now.AddDate(0, -1, 0).Add(time.Minute), To: w.now}
+	ofOne := window
+	ofOne.Account = account
+	for _, f := range []conversions.Filter{{}, {Account: account}, window, ofOne} {
 		_, err := w.s.Totals(ctx, f)
 		w.must(err)
 		_, err = w.s.Received(ctx, f)

@@ -271,6 +271,7 @@ func (l *life) compare() {
 	l.same("rows rebuilt from the ledger", listed, rebuilt)
 	l.sameTotals("a life", conversions.Filter{Account: l.account})
 	l.sameReceived(conversions.Filter{Account: l.account})
+	l.compareWindows()
 	l.comparePolls()
 	l.compareAnswers(entries)
 	l.compareGenerations()

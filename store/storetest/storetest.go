@@ -124,6 +124,8 @@ func cases() map[string]func(*world) {
 		"filters select":                               filters,
 		"a list continues where it ended":              listContinues,
 		"totals are the sums of lists":                 totals,
+		"windows over all accounts are their rows":     windowsOfAll,
+		"lists over all accounts come in pages":        listsOfAll,
 		"twins are one contact's job on two calls":     twinsFound,
 		"what was taken back is no twin":               twinsOver,
 		"what somebody else retracted is no twin":      twinsRetracted,

@@ -33,6 +33,7 @@ type world struct {
 	lease   conversions.Lease
 	bodies  int // how many events were made
 	batches int
+	added   []conversions.Event
 }
 
 func newWorld(t *testing.T, d Driver) *world {
@@ -106,6 +107,7 @@ func (w *world) add(es ...conversions.Event) {
 		if r.Duplicate {
 			w.Fatalf("Append: new event is called a duplicate of %d", r.Seq)
 		}
+		w.added = append(w.added, e)
 	}
 }
 
