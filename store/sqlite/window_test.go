@@ -45,10 +45,15 @@ func TestWindowsOutliveMigration5(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "old.db")
 	s := open(t, path, sqlite.Options{})
-	sharing(t, s, 3)
+	lease, _ := sharing(t, s, 3)
 	early := event(7)
 	early.Received = time.Date(1969, 12, 31, 23, 30, 0, 0, time.UTC)
 	if _, err := s.Append(t.Context(), early); err != nil {
+		t.Fatal(err)
+	}
+	entry := benchEntry(early)
+	entry.Want.At = early.Received
+	if err := s.Record(t.Context(), lease, []conversions.Entry{entry}); err != nil {
 		t.Fatal(err)
 	}
 	want := kept(t, path)

@@ -105,15 +105,21 @@ func counted(events []conversions.Event, f conversions.Filter) []conversions.Rec
 	return lines
 }
 
-// windowsOfAll compares windows over every account, here and in a copy.
+// windowsOfAll compares windows over every account and of some, here and in a copy.
 func windowsOfAll(w *world) {
+	begun := w.now
 	w.populate()
 	c := w.copied()
 	from := w.now.Add(-30*time.Hour - 7*time.Minute)
+	many := conversions.Filter{From: begun.Add(-5 * time.Minute), To: begun.Add(11 * time.Minute)} // many events are stored together
 	for i, f := range []conversions.Filter{
 		{From: from, To: w.now.Add(40*time.Hour + 11*time.Minute)},
 		{From: from.AddDate(0, -1, 0), To: from},
 		{To: from},
+		many,
+		{Account: "life-1", From: many.From, To: many.To},
+		{Account: "life-2", From: many.From, To: many.To},
+		{Account: "life-3", From: many.From, To: many.To},
 		{From: from, Stage: conversions.StageBooked},
 		{From: from, State: conversions.StateQueued},
 		{State: conversions.StateQueued},
