@@ -22,6 +22,8 @@ const (
 	// pastBlock is how many numbers of the ledger a batch takes: as the store
 	// does, a block of its sequence.
 	pastBlock = 1 << 16
+	// sumUp makes the sums of all rows and events anew.
+	sumUp = `SET work_mem = '256MB'; SELECT sum_up()`
 	// filled is how full an index is whose entries came in random order, in per
 	// cent: ln 2 (A. Yao, On random 2-3 trees, Acta Informatica 9, 1978).
 	filled = "69"
@@ -125,7 +127,7 @@ func (c *postgresCopy) run(ctx context.Context, first, last int) error {
 	if err := c.copyAll(ctx, first, last); err != nil {
 		return fmt.Errorf("copy the past: %w", err)
 	}
-	for _, text := range append(indexes, `VACUUM (ANALYZE)`) { // as it would be soon, but not while something is measured
+	for _, text := range append(indexes, sumUp, `VACUUM (ANALYZE)`) { // as it would be soon, but not while something is measured
 		if _, err := c.conn.Exec(ctx, text); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}
@@ -278,7 +280,7 @@ func (c *postgresCopy) group(ctx context.Context, conn *pgx.Conn, first, last in
 	})
 }
 
-// batch copies what a batch has once: chunks of the ledger, manifest, sums.
+// batch copies what a batch has once: chunks of the ledger, manifest.
 func (c *postgresCopy) batch(ctx context.Context, tx pgx.Tx, k int64) error {
 	begin := k * pastBatch
 	owner := string(pastOwner(begin))
@@ -296,11 +298,5 @@ func (c *postgresCopy) batch(ctx context.Context, tx pgx.Tx, k int64) error {
 		SELECT $1, 'past-' || $2::text, run, api, customer, $3, $3, 1, $3, uploaded, (SELECT array_agg($4 + j ORDER BY j) FROM generate_series(0, $5::int - 1) AS j), manifest
 		FROM batch WHERE account = '`+string(account)+`' AND uploaded = $5 ORDER BY seq LIMIT 1`,
 		owner, strconv.FormatInt(k, 10), c.at(begin).UnixMicro(), c.number(begin), pastBatch)
-	all.Queue(`INSERT INTO total (account, stage, state, reason, currency, rows, wanted, known)
-		SELECT $1, stage, state, reason, currency, $3, $3 * wanted_cents, $3 * known_cents FROM conversion WHERE account = $1 AND id = $2
-		ON CONFLICT (account, stage, state, reason, currency) DO UPDATE SET rows = total.rows + excluded.rows,
-			wanted = total.wanted + excluded.wanted, known = total.known + excluded.known`, owner, c.number(begin), int64(pastBatch))
-	all.Queue(`INSERT INTO received (account, source, kind, outcome, events)
-		SELECT account, source, kind, outcome, $3 FROM event WHERE account = $1 AND seq = $2`, owner, c.number(begin), int64(pastBatch))
 	return tx.SendBatch(ctx, all).Close() //nolint:wrapcheck // the caller says what it was doing
 }

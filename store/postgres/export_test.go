@@ -28,6 +28,10 @@ func Migrations() ([]string, error) {
 	return texts, err
 }
 
+// CompatibleFrom is the oldest version whose program goes on working after all
+// of the migrations.
+func CompatibleFrom(texts []string) int { return stepsOf(texts)[len(texts)-1].compatible }
+
 // OpenKnowing opens a database as a program does that knows the schema up to a
 // version.
 func OpenKnowing(ctx context.Context, dsn string, version int) (*Store, error) {
@@ -56,17 +60,24 @@ func Retry(ctx context.Context, jitter float64, f func() error) (waits []time.Du
 
 // Hot are the statements that are run all the time, for a test of their plans.
 func Hot() map[string]string {
-	list, _ := listQuery(conversions.Filter{Account: "acme", Limit: 50})
-	click, _ := listQuery(conversions.Filter{Account: "acme", ClickID: "c", Limit: 50})
-	lead, _ := listQuery(conversions.Filter{Account: "acme", Lead: "l", Limit: 50})
-	everywhere, _ := listQuery(conversions.Filter{OrderID: "o", Limit: 50})
-	after, _ := listQuery(conversions.Filter{Account: "acme", After: &conversions.Row{}, Limit: 50})
+	list, _ := listQuery(conversions.Filter{Account: "acme", Limit: 50}, false)
+	click, _ := listQuery(conversions.Filter{Account: "acme", ClickID: "c", Limit: 50}, false)
+	lead, _ := listQuery(conversions.Filter{Account: "acme", Lead: "l", Limit: 50}, false)
+	everywhere, _ := listQuery(conversions.Filter{OrderID: "o", Limit: 50}, false)
+	after, _ := listQuery(conversions.Filter{Account: "acme", After: &conversions.Row{}, Limit: 50}, false)
 	totals, _ := totalsKept(conversions.Filter{})
 	totalsOfOne, _ := totalsKept(conversions.Filter{Account: "acme"})
+	month := conversions.Filter{From: time.Unix(1, 0), To: time.Unix(1<<30, 0)}
+	totalsOfMonth, _ := totalsKept(month)
+	receivedOfMonth, _ := receivedOf(month)
+	receivedOfOne, _ := receivedOf(conversions.Filter{Account: "acme"})
+	month.Account, month.Stage, month.State = "acme", conversions.StageBooked, conversions.StateDone
+	totalsOfPart, _ := totalsKept(month)
+	totalsOfLead, _ := totalsByRow(conversions.Filter{Lead: "l"})
 	wanted, _ := askedQuery(conversions.Filter{Account: "acme", Lead: "l"})
 	near, _ := nearQuery(conversions.Filter{Account: "acme"}, asked{})
 	leads, _ := leadsQuery("acme", conversions.ReplayQuery{Limit: 100})
-	return map[string]string{
+	all := map[string]string{
 		"dedup and append": insertEvents, "first copies": selectCopies, "late notices": insertLate, "late notices of copies": insertLateOfCopies, "leads of contacts": insertContactLeads, "clicks of contacts": insertContactClicks, "wake leads": wakeLeads,
 		"quarantine": insertQuarantined, "notices": selectNotices, "take notices off": deleteNotices, "gather events": gatherEvents,
 		"gather rows": gatherRows, "claim": selectDue, "in flight": inFlight, "rows": selectRows, "side rows": selectPeople,
@@ -77,7 +88,28 @@ func Hot() map[string]string {
 		"list on": after, "leads": leads, "end batch": endBatch, "wanted clicks": deleteClicks,
 		"rows asked for": wanted, "rows near": near, "persons of twins": selectPersons, "rows of twins": selectTwins,
 		"totals": totals, "an account's totals": totalsOfOne, "sums": upsertTotals,
+		"totals of a month": totalsOfMonth, "totals of a state": totalsOfPart, "totals of a lead": totalsOfLead,
+		"deliveries of a month": receivedOfMonth, "deliveries of one": receivedOfOne, "add up counts": addUpCounts,
+		"count pending": countPending, "begin to rest": insertResting, "end rest": deleteResting,
 	}
+	for name, f := range map[string]conversions.Filter{
+		"queued": {State: conversions.StateQueued}, "sending": {State: conversions.StateSending}, "refused": {State: conversions.StateRefused},
+		"click": {ClickID: "c"}, "lead": {Lead: "l"}, "order id": {OrderID: "o"},
+	} {
+		paged := f
+		paged.Account, paged.Limit, paged.After, paged.To = "acme", 50, &conversions.Row{}, time.Unix(1, 0)
+		all["list a page by "+name], _ = listQuery(paged, false)
+		all["list a page of many by "+name], _ = listQuery(paged, true)
+		if f.State != "" {
+			continue // all rows in a state are read along the account
+		}
+		all["list everywhere by "+name], _ = listQuery(f, false)
+		all["ask everywhere by "+name], _ = askedQuery(f)
+		f.Account = "acme"
+		all["list by "+name+", all"], _ = listQuery(f, false)
+		all["ask by "+name], _ = askedQuery(f)
+	}
+	return all
 }
 
 // Encoded is a list as a connection of the store sends it, and as the driver

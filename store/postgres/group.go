@@ -209,8 +209,8 @@ WITH given AS MATERIALIZED (
 ), notice AS (
 	INSERT INTO inbox (account, notice, source, lead) SELECT account, 2 * seq, source, lead FROM fresh WHERE noticed
 ), counted AS (
-	INSERT INTO received (account, source, kind, outcome, events)
-	SELECT account, source, kind, outcome, count(*) FROM fresh GROUP BY 1, 2, 3, 4
+	INSERT INTO received (account, source, kind, outcome, hour, events, first, last)
+	SELECT account, source, kind, outcome, hours(received), count(*), min(seq), max(seq) FROM fresh GROUP BY 1, 2, 3, 4, 5
 )
 SELECT ord, seq FROM fresh`
 

@@ -105,11 +105,7 @@ const (
 			SELECT l.account, n.id, array_agg(DISTINCT l.last ORDER BY l.last) AS trail
 			FROM ledger AS l CROSS JOIN LATERAL unnest(l.conversions) AS n (id) WHERE n.id <> 0 GROUP BY 1, 2) AS t
 		WHERE c.account = t.account AND c.id = t.id`
-	sumRows = `INSERT INTO total (account, stage, state, reason, currency, rows, wanted, known)
-		SELECT account, stage, state, reason, currency, count(*), sum(wanted_cents)::bigint, sum(known_cents)::bigint
-		FROM conversion GROUP BY 1, 2, 3, 4, 5`
-	countEvents = `INSERT INTO received (account, source, kind, outcome, events)
-		SELECT account, source, kind, outcome, count(*) FROM event GROUP BY 1, 2, 3, 4`
+	sumUp = `SELECT sum_up()`
 )
 
 // end sets the sequences behind the numbers that were brought, and takes the
@@ -127,7 +123,7 @@ func (im *importer) end(ctx context.Context) error {
 			}
 		}
 		for _, text := range []string{
-			`SET LOCAL enable_hashjoin = on`, `SET LOCAL enable_sort = on`, layTrails, sumRows, countEvents, `DROP TABLE ` + marker,
+			`SET LOCAL enable_hashjoin = on`, `SET LOCAL enable_sort = on`, layTrails, sumUp, `DROP TABLE ` + marker,
 		} {
 			if _, err := tx.Exec(ctx, text); err != nil {
 				return plain(err)

@@ -34,7 +34,10 @@ const seed = `
 		SELECT id, id, id %% 2, account, ARRAY[id], ARRAY[at], '{answered}', ARRAY[id %% 2 = 1], ARRAY[repeat('x', 300)::bytea] FROM conversion;
 	INSERT INTO batch (created, sent_at, settled, poll_at, attempts, account, id, run, api, customer, rows, manifest)
 		SELECT seq, seq, CASE WHEN seq > %[1]d - 10 THEN NULL ELSE seq END, CASE WHEN seq > %[1]d - 100 AND seq <= %[1]d - 10 THEN seq END, 1, account,
-			'b' || seq, 'r', 'google_ads', '1', ARRAY[seq], repeat('x', 200)::bytea FROM event`
+			'b' || seq, 'r', 'google_ads', '1', ARRAY[seq], repeat('x', 200)::bytea FROM event;
+	INSERT INTO total SELECT 1, 1, 1, account, 'booked', 'done', '', 'EUR', seq, 1 FROM event;
+	INSERT INTO received_total SELECT seq, 1, seq, seq, 1, account, source, kind, outcome FROM event;
+	INSERT INTO resting SELECT at, id, account, 'refused' FROM conversion`
 
 // TestPlans: no statement that is run all the time reads a whole table, or all
 // of an account, whatever the planner knows: nothing yet, or everything; the
@@ -183,17 +186,18 @@ func many(element, kind string) string {
 
 // wasteful says what is wrong with a plan, if anything.
 func wasteful(plan string) string {
-	if found := regexp.MustCompile(`Seq Scan on (event|identity|inbox|contact_click|contact_lead|conversion|pending|click_index|slot|ledger|batch)\b`).FindString(plan); found != "" {
+	if found := regexp.MustCompile(`Seq Scan on (event|identity|inbox|contact_click|contact_lead|conversion|pending|click_index|slot|ledger|batch|total|received_total|resting)\b`).FindString(plan); found != "" {
 		return found
 	}
 	if found := regexp.MustCompile(`Filter: \(body = `).FindString(plan); found != "" {
 		return found
 	}
 	// An index scan whose only condition is the account reads all that the account has, unless it stops at a limit.
+	// Ids of what is pending are read alone only for a report about all of them.
 	if strings.Contains(plan, "Limit") {
 		return ""
 	}
-	few := regexp.MustCompile(`\b(batch_sending|batch_failed|lease_pkey|plan_pkey|account_pkey|facts_pkey|pause_pkey|total_pkey|bound_pkey)\b`)
+	few := regexp.MustCompile(`\b(Index Only Scan using pending_pkey|batch_sending|batch_failed|lease_pkey|plan_pkey|account_pkey|facts_pkey|pause_pkey|total_pkey|bound_pkey)\b`)
 	whole := regexp.MustCompile(`(.*)\n *Index Cond: \(account = [^)]*?\)+\n`)
 	for _, found := range whole.FindAllStringSubmatch(plan+"\n", -1) {
 		if !few.MatchString(found[1]) {

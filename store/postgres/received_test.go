@@ -37,9 +37,10 @@ func TestCountsAreAddedUp(t *testing.T) {
 	if want := replicas*lives*each + 1; sum != want || len(got) != 2 {
 		t.Errorf("counted %d events in %d kinds, want %d in 2: %+v", sum, len(got), want, got)
 	}
-	var lines int
-	if err := pool(t, dsn).QueryRow(t.Context(), "SELECT count(*) FROM received").Scan(&lines); err != nil || lines != 2 {
-		t.Errorf("%d lines of counts are left, %v; want one of each kind", lines, err)
+	var lines, sums int
+	err = pool(t, dsn).QueryRow(t.Context(), "SELECT (SELECT count(*) FROM received), (SELECT count(*) FROM received_total WHERE width = 0)").Scan(&lines, &sums)
+	if err != nil || lines != 0 || sums != 2 {
+		t.Errorf("%d lines of counts and %d sums of all time are left, %v; want none, and one of each kind", lines, sums, err)
 	}
 }
 

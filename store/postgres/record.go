@@ -39,6 +39,7 @@ type recorded struct {
 	counted     totalKey // where it was counted
 	sum         totalSum
 	stood       place
+	rested      rest
 	known       conversions.KnownStatus
 	at          string // where the row stands in the table (ctid); empty if it is new
 	click       string // what the click index is to hold
@@ -117,6 +118,7 @@ func (r *recorder) load(rows pgx.Rows) error {
 	}
 	c.at, c.known, c.stood = string(values[1]), c.now.Known.Status, placeOf(&c.now)
 	c.counted, c.sum = counted(&c.now)
+	c.rested = restOf(&c.now)
 	r.apply(c)
 	r.old.add(c)
 	return nil
@@ -153,6 +155,7 @@ func (r *recorder) record(t *tx) error {
 	r.queueRows(t)
 	r.queueTotals(t)
 	r.queuePending(t)
+	r.queueResting(t)
 	r.queueClicks(t)
 	return nil
 }

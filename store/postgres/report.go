@@ -14,8 +14,9 @@ import (
 
 // where gathers conditions and their arguments.
 type where struct {
-	conds []string
-	args  []any
+	conds   []string
+	args    []any
+	crowded bool // too much is pending to look for a page there
 }
 
 // arg adds an argument and returns how the text names it.
@@ -80,13 +81,17 @@ func (w *where) selection(f conversions.Filter) {
 		w.add(`c.order_id = ?`, f.OrderID)
 	}
 	if f.ClickID != "" {
-		w.add(`(c.account, c.id) IN (SELECT x.account, x.conversion FROM click_index AS x WHERE x.click = ?)`, quoted(f.ClickID))
+		w.add(`EXISTS (SELECT FROM click_index AS x WHERE x.account = c.account AND x.conversion = c.id AND x.click = ? OFFSET 0)`, quoted(f.ClickID))
 	}
 }
 
 // List implements store.Reports.
 func (s *Store) List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error) {
-	text, args := listQuery(f)
+	crowded, err := s.crowded(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("count what is pending: %w", err)
+	}
+	text, args := listQuery(f, crowded)
 	rows, err := query(ctx, s.db, readListed, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list rows: %w", err)
@@ -95,15 +100,10 @@ func (s *Store) List(ctx context.Context, f conversions.Filter) ([]conversions.R
 }
 
 // listQuery reads along one index, of each account when none is named.
-func listQuery(f conversions.Filter) (text string, args []any) {
-	w := &where{}
+func listQuery(f conversions.Filter, crowded bool) (text string, args []any) {
+	w := &where{crowded: crowded}
 	standing := `c.id IN (` + w.flying(f.Account) + `)`
-	one := f.Account != ""
-	if one {
-		w.add(`c.account = ?`, quoted(f.Account))
-	} else {
-		w.add(`c.account = a.account`)
-	}
+	from := w.source(f, w.owner(f.Account))
 	w.selection(f)
 	if f.After != nil {
 		w.add(`(c.at, c.id) < (?, ?)`, micros(f.After.Want.At), int64(f.After.ID))
@@ -113,11 +113,11 @@ func listQuery(f conversions.Filter) (text string, args []any) {
 		limit = ` LIMIT ` + w.arg(f.Limit)
 	}
 	const order = ` ORDER BY c.at DESC, c.id DESC`
-	if one {
-		return `SELECT ` + standing + `, c.doc FROM conversion AS c` + w.String() + order + limit, w.args
+	if f.Account != "" {
+		return `SELECT ` + standing + `, c.doc FROM ` + from + ` AS c` + w.String() + order + limit, w.args
 	}
 	return `SELECT ` + standing + `, c.doc FROM (` + everyAccount("conversion") + `) AS a CROSS JOIN LATERAL (
-		SELECT c.id, c.at, c.doc FROM conversion AS c` + w.String() + order + limit + `) AS c` + order + limit, w.args
+		SELECT c.id, c.at, c.doc FROM ` + from + ` AS c` + w.String() + order + limit + `) AS c` + order + limit, w.args
 }
 
 // readListed reads a row that is in flight or not.

@@ -22,6 +22,8 @@ func cents(r *conversions.Row) (wanted, known conversions.Cents) {
 
 // totalKey and totalSum are a line of table total.
 type totalKey struct {
+	start    int64
+	width    int16
 	stage    conversions.Stage
 	state    conversions.State
 	reason   conversions.Reason
@@ -30,13 +32,14 @@ type totalKey struct {
 
 type totalSum struct{ rows, wanted, known int64 }
 
-// totals is by how much a transaction changes the sums of an account.
+// totals is by how much a transaction changes the sums of an account. They are
+// gathered by the hour.
 type totals map[totalKey]totalSum
 
-// counted tells in which line a row is counted, and as what.
+// counted tells in which line of an hour a row is counted, and as what.
 func counted(r *conversions.Row) (totalKey, totalSum) {
 	wanted, known := cents(r)
-	return totalKey{r.Key.Stage, r.State, r.Reason, r.Want.Currency}, totalSum{1, int64(wanted), int64(known)}
+	return totalKey{hourOf(micros(r.Want.At)), oneHour, r.Key.Stage, r.State, r.Reason, r.Want.Currency}, totalSum{1, int64(wanted), int64(known)}
 }
 
 func (t totals) add(key totalKey, s totalSum, sign int64) {
@@ -44,9 +47,23 @@ func (t totals) add(key totalKey, s totalSum, sign int64) {
 	t[key] = totalSum{sum.rows + sign*s.rows, sum.wanted + sign*s.wanted, sum.known + sign*s.known}
 }
 
-const upsertTotals = `INSERT INTO total AS t (account, stage, state, reason, currency, rows, wanted, known)
-	SELECT $1, n.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[]) AS n
-	ON CONFLICT (account, stage, state, reason, currency) DO UPDATE
+// widened are sums by the hour, by the day and of all time.
+func (t totals) widened() totals {
+	all := make(totals, len(t)+len(t)/2+8)
+	for key, sum := range t {
+		all.add(key, sum, 1)
+		key.start, key.width = down(key.start, int64(oneDay)), oneDay
+		all.add(key, sum, 1)
+		key.start, key.width = 0, allTime
+		all.add(key, sum, 1)
+	}
+	return all
+}
+
+const upsertTotals = `INSERT INTO total AS t (account, width, start, stage, state, reason, currency, rows, wanted, known)
+	SELECT $1, n.* FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+		$8::bigint[], $9::bigint[], $10::bigint[]) AS n
+	ON CONFLICT (account, width, start, stage, state, reason, currency) DO UPDATE
 		SET rows = t.rows + excluded.rows, wanted = t.wanted + excluded.wanted, known = t.known + excluded.known`
 
 // queueTotals takes the changed rows from where they were counted to where
@@ -60,26 +77,32 @@ func (r *recorder) queueTotals(t *tx) {
 		key, sum := counted(&c.now)
 		moved.add(key, sum, 1)
 	}
+	moved.queue(t, r.account)
+}
+
+func (t totals) queue(tx *tx, a conversions.AccountID) {
+	var widths []int16
 	var stages, states, reasons, currencies []string
-	var rows, wanted, known []int64
-	for key, sum := range moved {
+	var starts, rows, wanted, known []int64
+	for key, sum := range t.widened() {
 		if sum == (totalSum{}) {
 			continue
 		}
+		widths, starts = append(widths, key.width), append(starts, key.start)
 		stages, states = append(stages, string(key.stage)), append(states, string(key.state))
 		reasons, currencies = append(reasons, string(key.reason)), append(currencies, key.currency)
 		rows, wanted, known = append(rows, sum.rows), append(wanted, sum.wanted), append(known, sum.known)
 	}
 	if len(rows) > 0 {
-		t.queue(upsertTotals, quoted(r.account), stages, states, reasons, currencies, rows, wanted, known)
+		tx.queue(upsertTotals, quoted(a), widths, starts, stages, states, reasons, currencies, rows, wanted, known)
 	}
 }
 
 // Totals implements store.Reports.
 func (s *Store) Totals(ctx context.Context, f conversions.Filter) ([]conversions.Total, error) {
-	text, args := totalsByRow(f)
-	if kept := (conversions.Filter{Account: f.Account, Stage: f.Stage, After: f.After, Limit: f.Limit}); f == kept {
-		text, args = totalsKept(f)
+	text, args := totalsKept(f)
+	if f.Lead != "" || f.OrderID != "" || f.ClickID != "" {
+		text, args = totalsByRow(f)
 	}
 	totals, err := query(ctx, s.db, readTotal, text, args...)
 	if err != nil {
@@ -92,37 +115,45 @@ func (s *Store) Totals(ctx context.Context, f conversions.Filter) ([]conversions
 func totalsByRow(f conversions.Filter) (text string, args []any) {
 	w := &where{}
 	ids := w.flying(f.Account)
-	if f.Account != "" {
-		w.add(`c.account = ?`, quoted(f.Account))
-	}
+	from := w.found(f)
 	w.selection(f)
-	return `SELECT account, stage, CASE WHEN c.id IN (` + ids + `) THEN 'sending' ELSE state END AS standing, reason, currency,
-			count(*), sum(wanted_cents)::bigint, sum(known_cents)::bigint
-		FROM conversion AS c` + w.String() + ` GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`, w.args
+	return `SELECT c.account, c.stage, CASE WHEN c.id IN (` + ids + `) THEN 'sending' ELSE c.state END AS standing, c.reason, c.currency,
+			count(*), sum(c.wanted_cents)::bigint, sum(c.known_cents)::bigint
+		FROM ` + from + w.String() + ` GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`, w.args
 }
 
-// totalsKept sums all rows of an account, or of every one, from the sums that
-// are kept; rows in flight, of which there are few, are moved to their state.
+// totalsKept sums rows from the sums that are kept, and counts those of a part
+// of an hour; rows in flight, of which there are few, are moved to their state.
 func totalsKept(f conversions.Filter) (text string, args []any) {
 	w := &where{}
-	account, stage := `true`, `true`
-	if f.Account != "" {
-		account = `account = ` + w.arg(quoted(f.Account))
-	}
+	in := windowOf(f.From, f.To)
+	own := w.own(quoted(string(f.Account)), "total")
+	lines, parts := w.pieces(in)
+	of, standing := `true`, `true`
 	if f.Stage != "" {
-		stage = `stage = ` + w.arg(string(f.Stage))
+		of = `stage = ` + w.arg(string(f.Stage))
 	}
-	return `SELECT account, stage, standing, reason, currency, sum(n)::bigint, sum(w)::bigint, sum(k)::bigint FROM (
+	if f.State != "" {
+		standing = `standing = ` + w.arg(string(f.State))
+	}
+	return `WITH own AS MATERIALIZED (` + own + `)
+		SELECT account, stage, standing, reason, currency, sum(n)::bigint, sum(w)::bigint, sum(k)::bigint FROM (
 		SELECT account, stage, state AS standing, reason, currency, rows AS n, wanted AS w, known AS k
-			FROM total WHERE ` + account + ` AND ` + stage + `
+			FROM own AS a CROSS JOIN ` + lines + ` CROSS JOIN LATERAL (SELECT stage, state, reason, currency, rows, wanted, known FROM total
+				WHERE account = a.account AND width = p.width AND start >= p.start AND start < p.stop AND ` + of + ` OFFSET 0) AS t
 		UNION ALL
-		SELECT b.account, c.stage, CASE WHEN move.n > 0 THEN 'sending' ELSE c.state END, c.reason, c.currency,
-				move.n, move.n * c.wanted_cents, move.n * c.known_cents
-			FROM (SELECT DISTINCT a.account, unnest(rows) AS id FROM (SELECT DISTINCT account FROM total WHERE ` + account + `) AS a
+		SELECT account, stage, state, reason, currency, 1, wanted_cents, known_cents
+			FROM own AS a CROSS JOIN ` + parts + ` CROSS JOIN LATERAL (SELECT stage, state, reason, currency, wanted_cents, known_cents FROM conversion
+				WHERE account = a.account AND at >= p.start AND at < p.stop AND ` + of + ` OFFSET 0) AS c
+		UNION ALL
+		SELECT account, stage, CASE WHEN move.n > 0 THEN 'sending' ELSE state END, reason, currency,
+				move.n, move.n * wanted_cents, move.n * known_cents
+			FROM (SELECT DISTINCT a.account, unnest(rows) AS id FROM own AS a
 				CROSS JOIN LATERAL (SELECT rows FROM batch WHERE account = a.account AND settled IS NULL OFFSET 0) AS f) AS b
-			CROSS JOIN LATERAL (SELECT * FROM conversion WHERE account = b.account AND id = b.id AND ` + stage + ` OFFSET 0) AS c
+			CROSS JOIN LATERAL (SELECT stage, state, reason, currency, wanted_cents, known_cents FROM conversion
+				WHERE account = b.account AND id = b.id AND ` + of + ` AND at >= ` + w.arg(in.low) + ` AND at < ` + w.arg(in.high) + ` OFFSET 0) AS c
 			CROSS JOIN (VALUES (1), (-1)) AS move (n)) AS s
-		GROUP BY 1, 2, 3, 4, 5 HAVING sum(n) > 0 ORDER BY 1, 2, 3, 4, 5`, w.args
+		WHERE ` + standing + ` GROUP BY 1, 2, 3, 4, 5 HAVING sum(n) > 0 ORDER BY 1, 2, 3, 4, 5`, w.args
 }
 
 func readTotal(rows pgx.Rows) (conversions.Total, error) {

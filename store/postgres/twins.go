@@ -73,11 +73,9 @@ func askedFor(ctx context.Context, t *tx, f conversions.Filter) (asked, error) {
 // askedQuery selects the rows that a filter selects.
 func askedQuery(f conversions.Filter) (text string, args []any) {
 	w := &where{}
-	if f.Account != "" {
-		w.add(`c.account = ?`, quoted(f.Account))
-	}
+	from := w.found(f)
 	w.selection(f)
-	return `SELECT c.id, c.at FROM conversion AS c` + w.String(), w.args
+	return `SELECT c.id, c.at FROM ` + from + w.String(), w.args
 }
 
 // nearTwins reads the rows that have a twin if the persons are the same.

@@ -109,36 +109,42 @@ func (u *upgrade) settles(s *postgres.Store, lease conversions.Lease, batch conv
 }
 
 // TestReplicaByReplica has two releases at a time serve one database and settle
-// each other's batches, while the schema goes from the first version of all
-// through the program's own migrations, and through two that are yet to come.
+// each other's batches, while the schema goes from the first version whose
+// program may still go on, through the program's own migrations since and
+// through three that are yet to come.
 func TestReplicaByReplica(t *testing.T) {
 	t.Parallel()
 	known, err := postgres.Migrations()
 	if err != nil {
 		t.Fatal(err)
 	}
+	first := postgres.CompatibleFrom(known)
 	u := &upgrade{T: t, dsn: server.Empty(t)}
-	u.migrate(known[0])
-	old := u.open(1)
+	for _, text := range known[:first] {
+		u.migrate(text)
+	}
+	old := u.open(first)
 	u.serves(old, "old", 100)
-	for _, text := range slices.Concat(known[1:], []string{"-- compatible from: 1\nALTER TABLE event ADD COLUMN newer text"}) {
+	compatible := fmt.Sprintf("-- compatible from: %d\n", first)
+	for _, text := range slices.Concat(known[first:], []string{compatible + "ALTER TABLE event ADD COLUMN newer text"}) {
 		u.migrate(text)
 	}
 	u.serves(old, "old, running", 200)
-	now := u.open(len(known))
+	next := len(u.texts)
+	now := u.open(next)
 	u.serves(now, "now", 300)
-	u.serves(u.open(1), "old, started again", 400)
+	u.serves(u.open(first), "old, started again", 400)
 
-	u.migrate(fmt.Sprintf("-- compatible from: %d\nCREATE TABLE newer (a integer)", len(known)))
-	u.refuses(old, 1)
+	u.migrate(fmt.Sprintf("-- compatible from: %d\nCREATE TABLE newer (a integer)", next))
+	u.refuses(old, first)
 	u.serves(now, "now, running", 500)
-	u.migrate("-- compatible from: 1\nCREATE TABLE newest (a integer)") // says what it broke itself, not what was broken before
-	u.refuses(old, 1)
-	u.serves(u.open(len(known)), "now, started again", 600)
+	u.migrate(compatible + "CREATE TABLE newest (a integer)") // says what it broke itself, not what was broken before
+	u.refuses(old, first)
+	u.serves(u.open(next), "now, started again", 600)
 
 	u.migrate("ALTER TABLE newer ADD COLUMN b integer")
-	u.refuses(old, 1)
-	u.refuses(now, len(known))
+	u.refuses(old, first)
+	u.refuses(now, next)
 
 	totals, err := u.open(len(u.texts)).Totals(t.Context(), conversions.Filter{Account: "acme", Stage: conversions.StageBooked})
 	if err != nil {
