@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"closeloop/conversions"
 	"closeloop/store/postgres"
@@ -36,6 +39,10 @@ func TestCountsAreAddedUp(t *testing.T) {
 	}
 	if want := replicas*lives*each + 1; sum != want || len(got) != 2 {
 		t.Errorf("counted %d events in %d kinds, want %d in 2: %+v", sum, len(got), want, got)
+	}
+	part, err := s.Received(t.Context(), conversions.Filter{To: benchNow.Add(-10*time.Hour + time.Microsecond)})
+	if diff := cmp.Diff(got, part); err != nil || diff != "" {
+		t.Errorf("counted one by one: %v (-want +got):\n%s", err, diff)
 	}
 	var lines, sums int
 	err = pool(t, dsn).QueryRow(t.Context(), "SELECT (SELECT count(*) FROM received), (SELECT count(*) FROM received_total WHERE width = 0)").Scan(&lines, &sums)
