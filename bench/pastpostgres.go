@@ -91,7 +91,7 @@ func pastTables() []pastTable {
 			a := pastOwner(i)
 			return map[string]any{
 				"seq": p.number(i), "account": string(a), "source": pastSource(a), "lead": string(pastLead(i)), "body": random(i, 4, 16),
-				"received": p.at(i).UnixMicro(),
+				"received": p.received(i).UnixMicro(),
 			}
 		}},
 		{name: "identity", where: "seq = $1", own: func(p *past, i int64) map[string]any {
