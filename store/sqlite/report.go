@@ -22,7 +22,7 @@ func flying(a conversions.AccountID) (text string, args []any) {
 
 // seldomIndexed is the condition of the index of rows in a rare state. SQLite
 // uses it only for a query that repeats the condition.
-const seldomIndexed = `state NOT IN ('done', 'submitted', 'queued', 'waiting', 'change_due')`
+const seldomIndexed = `state <> 'done' AND state <> 'submitted' AND state <> 'queued' AND state <> 'waiting' AND state <> 'change_due'`
 
 // selection turns a filter of one account, but for After and Limit, into a
 // table with the index to read it by and conditions on it. The index is named:
