@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -53,18 +52,11 @@ type engine struct {
 // path is where the file of SQLite is.
 func (s engineSpec) path() string { return filepath.Join(s.Dir, "events.db") }
 
-// collectAt is what serve sets the garbage collector to. The bare server gains
-// by it, too.
-const collectAt = 400
-
 // engineRole serves until its standard input ends.
 func engineRole(ctx context.Context, text []byte, stdin io.Reader, out *json.Encoder) error {
 	s, err := spec[engineSpec](text)
 	if err != nil {
 		return err
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
 	}
 	e, err := newEngine(ctx, s)
 	if err != nil {
