@@ -141,6 +141,7 @@ type Scheduler struct {
 	accounts map[conversions.AccountID]*account
 	order    []*account
 	calls    chan struct{}
+	turns    chan struct{} // one for each planned run under way; see turn
 }
 
 // account is one account at work.
@@ -169,7 +170,7 @@ func New(cfg Config) *Scheduler {
 	}
 	s := &Scheduler{
 		cfg: cfg, accounts: map[conversions.AccountID]*account{},
-		calls: make(chan struct{}, cfg.Calls),
+		calls: make(chan struct{}, cfg.Calls), turns: make(chan struct{}, cfg.Calls),
 	}
 	for _, a := range cfg.Accounts {
 		acc := &account{
@@ -236,6 +237,8 @@ func (s *Scheduler) recovered(f func() error) error {
 // fire runs the account if its stored time has come and this process is the
 // one to advance it.
 func (s *Scheduler) fire(ctx context.Context, a *account) {
+	end := s.turn(ctx)
+	defer end()
 	plan, won, err := s.advance(ctx, a)
 	if err != nil {
 		s.logFailure(ctx, a, "advance schedule", err)
@@ -250,6 +253,27 @@ func (s *Scheduler) fire(ctx context.Context, a *account) {
 	if err != nil {
 		s.logFailure(ctx, a, "run", err)
 	}
+}
+
+// turnWait is how long a process that is busy leaves a run to the others.
+const turnWait = 5 * time.Second
+
+// turn waits while this process makes as many planned runs as it may make calls
+// at once. All replicas see the same tick, and without the wait the one whose
+// clock is ahead would take every account and have them queue for its calls
+// while the others have nothing to do. After turnWait the run begins
+// nevertheless: those under way may all be waiting for a dead replica's leases,
+// and there may be no other process. end must be called when the run is over.
+func (s *Scheduler) turn(ctx context.Context) (end func()) {
+	timer := time.NewTimer(turnWait)
+	defer timer.Stop()
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns }
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return func() {}
 }
 
 // advance moves the stored next run past now and reports whether this process
