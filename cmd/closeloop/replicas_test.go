@@ -174,7 +174,8 @@ func (r *replica) runs(t *testing.T) map[string]int {
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, *fleetSize)
-	dies, lives := f.replicas[0], f.replicas[1]
+	// Calls take a while, so that no replica is done with an account before the other has looked at the next one.
+	f.fault(t, `{"kind":"slow","delay":"500ms","times":-1}`)
 	ctx, stop := context.WithCancel(t.Context())
 	var deliveries sync.WaitGroup
 	defer deliveries.Wait()
@@ -186,19 +187,24 @@ func TestReplicas(t *testing.T) {
 		return sent[0][0] == strconv.Itoa(f.accounts)
 	})
 	await(t, "both replicas have made runs", time.Minute, func() bool {
-		return len(dies.runs(t)) > f.accounts/2 && len(lives.runs(t)) > f.accounts/2
+		return len(f.replicas[0].runs(t)) > f.accounts/2 && len(f.replicas[1].runs(t)) > f.accounts/2
 	})
 	f.oneRunPerTick(t)
 
 	// A slow Google, so that batches are under way: of every second one all is
 	// done but the answer.
+	f.mends(t)
 	for n := range 20 {
 		f.fault(t, fmt.Sprintf(`{"kind":"slow","delay":"8s","after_work":%t}`, n%2 == 0))
 	}
-	var flying []string
-	await(t, "batches of the replica that is to die are under way", time.Minute, func() bool {
-		flying = f.flying(t, dies)
-		return len(flying) >= min(1+f.accounts/50, 4) // the calls of a replica at a time
+	var dies, lives *replica
+	await(t, "batches of a replica are under way", time.Minute, func() bool {
+		for n, r := range f.replicas {
+			if len(f.flying(t, r)) >= min(1+f.accounts/50, 4) { // the calls of a replica at a time
+				dies, lives = r, f.replicas[1-n]
+			}
+		}
+		return dies != nil
 	})
 	if err := dies.cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -209,7 +215,7 @@ func TestReplicas(t *testing.T) {
 	dies.gone = true
 	f.mu.Unlock()
 	orphans := f.leased(t, dies)
-	flying = f.flying(t, dies)
+	flying := f.flying(t, dies)
 	takeover := await(t, "the dead replica's accounts are taken over", 75*time.Second, func() bool {
 		return f.leased(t, dies) == 0 && f.settled(t, flying)
 	})
