@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -288,10 +289,10 @@ func (m *memory) queue(n int) {
 // is the bubble's.
 func bubble(t *testing.T, m *memory, spec string, d scheduler.Destination) scheduler.Config {
 	t.Helper()
-	names := 0
+	var names atomic.Int64
 	return scheduler.Config{
 		Store: m, Match: gclid.Belonging, Now: time.Now, Holder: "one", Logger: slog.New(slog.DiscardHandler),
-		NewID: func() string { names++; return strconv.Itoa(names) },
+		NewID: func() string { return strconv.FormatInt(names.Add(1), 10) },
 		Accounts: []scheduler.Account{{
 			Rules: rules(), Zone: time.UTC, Destinations: googleAds(d), Schedule: schedule(t, spec, time.UTC),
 		}},
