@@ -52,10 +52,11 @@ check: ## Do all that CI does, in its order
 vet: | need-go ## Run go vet
 	go vet ./...
 
+# The scheduler's tests took 450 s of go test's usual ten minutes on two cores that had other work as well.
 .PHONY: race
 race: | need-go ## Run every test under the race detector; needs a C compiler
 	@$(call need,$$(go env CC),the race detector needs cgo: install gcc (Debian: apt-get install gcc libc6-dev))
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 .PHONY: tidy-check
 tidy-check: | need-go ## Fail when go mod tidy would change go.mod or go.sum
