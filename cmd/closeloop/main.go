@@ -35,9 +35,9 @@ func main() {
 }
 
 func realMain(now func() time.Time) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stopOnSignal(cancel)
 	a := &app{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: now}
 	var err error
 	if a.now, err = a.clock(); err != nil {
@@ -46,6 +46,19 @@ func realMain(now func() time.Time) int {
 	root := newRoot(a)
 	root.SetArgs(os.Args[1:])
 	return a.exit(root.ExecuteContext(ctx))
+}
+
+// stopOnSignal has stop called when the program is told to end. A second signal ends
+// the program at once, from the moment that anybody can see the first one take
+// effect.
+func stopOnSignal(stop context.CancelFunc) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals)
+		stop()
+	}()
 }
 
 // app is what every command is given.
