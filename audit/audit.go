@@ -8,6 +8,7 @@ package audit
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"time"
 
@@ -18,7 +19,8 @@ import (
 // contract of each method.
 type Reader interface {
 	List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error)
-	Twins(ctx context.Context, f conversions.Filter) ([]conversions.Twins, error)
+	Listed(ctx context.Context, a conversions.AccountID, ids []conversions.RowID) ([]conversions.Row, error)
+	Persons(ctx context.Context, a conversions.AccountID, ids []conversions.RowID) (map[conversions.RowID][]conversions.Person, error)
 	Totals(ctx context.Context, f conversions.Filter) ([]conversions.Total, error)
 	Received(ctx context.Context, f conversions.Filter) ([]conversions.Received, error)
 	History(ctx context.Context, a conversions.AccountID, id conversions.RowID) (conversions.History, error)
@@ -108,10 +110,24 @@ func Reports() []Report {
 }
 
 // Result is a report made: Tables for people and spreadsheets, Data for
-// programs.
+// programs. A report of any number of rows leaves them in Items.
 type Result struct {
 	Tables []Table
 	Data   any
+	// Items, if not nil, are read from the storage while they are written, and
+	// anew each time, so that no more than some pages are held whatever their
+	// number: the rows of the last table, and in place of Data the elements of
+	// a list. It ends at the first error. What was written until then is not the
+	// whole report.
+	Items iter.Seq2[Item, error]
+}
+
+// Item is a row of a table and the same as data; or, when Note is not empty,
+// nothing but a note below the table.
+type Item struct {
+	Cells []string
+	Data  any
+	Note  string
 }
 
 // Table is a title, column names and cells. Numbers are the indexes of columns

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -34,37 +35,128 @@ func duplicates() Report {
 }
 
 func runDuplicates(ctx context.Context, r Reader, q Query) (Result, error) {
-	twins, err := r.Twins(ctx, q.Filter)
-	if err != nil {
-		return Result{}, fmt.Errorf("look for duplicates: %w", err)
+	accounts := []conversions.AccountID{q.Filter.Account}
+	if q.Filter.Account == "" {
+		var err error
+		if accounts, err = r.Accounts(ctx); err != nil {
+			return Result{}, fmt.Errorf("list accounts: %w", err)
+		}
 	}
-	rows := make([]conversions.Row, 0, 2*len(twins))
-	for _, t := range twins {
-		rows = append(rows, t.Later, t.Earlier)
-	}
-	paused, err := allPauses(ctx, r, rows)
-	if err != nil {
-		return Result{}, err
-	}
-	pairs := make([]Pair, len(twins))
-	table := Table{Columns: []string{
+	t := Table{Columns: []string{
 		"account", "stage", "amount", "currency", "id", "lead", "state", "conversion time",
 		"earlier id", "earlier lead", "earlier state", "earlier time", "apart", "same",
 	}, Numbers: []int{2, 4, 8, 12}}
-	for i, t := range twins {
-		pairs[i] = Pair{Earlier: line(t.Earlier, q, paused), Later: line(t.Later, q, paused), Amount: t.Later.Want.Amount.String(), Same: t.By}
-		table.Rows = append(table.Rows, pairs[i].cells(q))
-	}
-	table.Notes = append(modeNotes(q, rows), duplicatesNote(len(twins)))
-	return Result{Tables: []Table{table}, Data: pairs}, nil
+	return Result{Tables: []Table{t}, Items: func(yield func(Item, error) bool) {
+		v := viewOf(r, q)
+		for _, a := range accounts {
+			f := q.Filter
+			f.Account = a
+			for twins, err := range twinsAmong(ctx, r, f) {
+				var p Pair
+				if err == nil {
+					p, err = v.pair(ctx, twins)
+				}
+				if !yield(Item{Cells: p.cells(q), Data: p}, err) || err != nil {
+					return
+				}
+				if v.rows == 2*q.Filter.Limit {
+					v.end(yield, "", someDuplicates)
+					return
+				}
+			}
+		}
+		v.end(yield, noDuplicates, someDuplicates)
+	}}, nil
 }
 
-func duplicatesNote(n int) string {
-	if n == 0 {
-		return "No two outcomes of one contact have the same stage and amount within 30 days."
-	}
-	return "Each pair has the same contact, stage and amount within 30 days. If it is one job, correct the tag of one of its calls in the CRM: " +
+// The notes below the pairs.
+const (
+	noDuplicates   = "No two outcomes of one contact have the same stage and amount within 30 days."
+	someDuplicates = "Each pair has the same contact, stage and amount within 30 days. If it is one job, correct the tag of one of its calls in the CRM: " +
 		"what Google holds of that call is then taken back."
+)
+
+// pair shows a pair.
+func (v *view) pair(ctx context.Context, t conversions.Twins) (Pair, error) {
+	later, err := v.line(ctx, t.Later)
+	if err != nil {
+		return Pair{}, err
+	}
+	earlier, err := v.line(ctx, t.Earlier)
+	return Pair{Earlier: earlier, Later: later, Amount: t.Later.Want.Amount.String(), Same: t.By}, err
+}
+
+// twinsAmong finds the pairs of an account of which a filter selects a row, the
+// later row's newest conversion time first.
+func twinsAmong(ctx context.Context, r Reader, f conversions.Filter) iter.Seq2[conversions.Twins, error] {
+	return func(yield func(conversions.Twins, error) bool) {
+		asked, err := askedFor(ctx, r, f)
+		if err != nil {
+			yield(conversions.Twins{}, err)
+			return
+		}
+		if asked.none {
+			return
+		}
+		for s := searchOf(r, asked.near, nil); !s.ended; {
+			twins, err := s.step(ctx)
+			if err != nil {
+				yield(conversions.Twins{}, err)
+				return
+			}
+			for _, t := range twins {
+				if (asked.selects(t.Later) || asked.selects(t.Earlier)) && !yield(t, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// asked are the rows of an account that a filter selects, of which the twins
+// are wanted.
+type asked struct {
+	f    conversions.Filter
+	ids  map[conversions.RowID]bool // where an index finds the few there are
+	near conversions.Filter         // their twins, and others
+	none bool
+}
+
+func askedFor(ctx context.Context, r Reader, f conversions.Filter) (asked, error) {
+	f.Limit = 0
+	a := asked{f: f, near: conversions.Filter{Account: f.Account, Stage: f.Stage, From: f.From, To: f.To}}
+	if byIndex(f) {
+		if err := a.list(ctx, r); err != nil {
+			return a, err
+		}
+	}
+	a.near = widened(a.near)
+	return a, nil
+}
+
+// list reads which rows a filter selects that names what few have in common.
+func (a *asked) list(ctx context.Context, r Reader) error {
+	a.ids = map[conversions.RowID]bool{}
+	for row, err := range rowsOf(ctx, r, a.f) {
+		if err != nil {
+			return err
+		}
+		if len(a.ids) == 0 {
+			a.near.To = row.Want.At
+		}
+		a.ids[row.ID], a.near.From = true, row.Want.At
+	}
+	a.none = len(a.ids) == 0
+	return nil
+}
+
+// selects reports whether a row of the account and stage is asked for.
+func (a *asked) selects(r conversions.Row) bool {
+	if a.ids != nil {
+		return a.ids[r.ID]
+	}
+	return (a.f.State == "" || r.State == a.f.State) &&
+		(a.f.From.IsZero() || !r.Want.At.Before(a.f.From)) && (a.f.To.IsZero() || r.Want.At.Before(a.f.To))
 }
 
 func (p Pair) cells(q Query) []string {
@@ -105,44 +197,8 @@ type Duplicate struct {
 	At time.Time `json:"conversion_time"`
 }
 
-// duplicatesOf are the outcomes that may be the same job as a row, by its id.
-func duplicatesOf(twins []conversions.Twins) map[conversions.RowID][]Duplicate {
-	of := map[conversions.RowID][]Duplicate{}
-	for _, t := range twins {
-		of[t.Later.ID] = append(of[t.Later.ID], duplicate(t.Earlier, t.By))
-		of[t.Earlier.ID] = append(of[t.Earlier.ID], duplicate(t.Later, t.By))
-	}
-	return of
-}
-
 func duplicate(r conversions.Row, by []conversions.Trait) Duplicate {
 	return Duplicate{ID: r.ID, Lead: r.Key.Lead, Same: by, At: conversionTime(r)}
-}
-
-// flagDuplicates names in every line the outcomes that may be the same job.
-// Only the time of the lines is looked at, and 30 days around it.
-func flagDuplicates(ctx context.Context, r Reader, q Query, lines []Line, rows []conversions.Row) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	f := conversions.Filter{Account: q.Filter.Account, Stage: q.Filter.Stage, From: rows[0].Want.At, To: rows[0].Want.At}
-	for _, row := range rows {
-		if row.Want.At.Before(f.From) {
-			f.From = row.Want.At
-		}
-		if !row.Want.At.Before(f.To) {
-			f.To = row.Want.At.Add(time.Second)
-		}
-	}
-	twins, err := r.Twins(ctx, f)
-	if err != nil {
-		return fmt.Errorf("look for duplicates: %w", err)
-	}
-	of := duplicatesOf(twins)
-	for i := range lines {
-		lines[i].Duplicates = of[lines[i].ID]
-	}
-	return nil
 }
 
 // shortly says that the outcome may be counted twice; empty if it may not.

@@ -3,7 +3,6 @@ package audit
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,23 +29,23 @@ func runExpiring(ctx context.Context, r Reader, q Query) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	paused, err := allPauses(ctx, r, rows)
-	if err != nil {
-		return Result{}, err
-	}
+	v := viewOf(r, q)
 	lines := make([]Line, len(rows))
 	t := Table{Columns: []string{
 		"id", "account", "lead", "stage", "state", "operation", "value", "at google", "currency", "deadline", "left", "why",
 	}, Numbers: []int{0, 6, 7, 10}}
 	for i, row := range rows {
-		l := line(row, q, paused)
+		l, err := v.line(ctx, row)
+		if err != nil {
+			return Result{}, err
+		}
 		lines[i] = l
 		t.Rows = append(t.Rows, []string{
 			strconv.FormatInt(int64(l.ID), 10), string(l.Account), string(l.Lead), string(l.Stage), string(l.State), string(l.Next),
 			l.Value, l.atGoogle(), l.Currency, q.stamp(l.Account, l.Deadline), left(l.Deadline.Sub(q.Now)), l.Why,
 		})
 	}
-	t.Notes = modeNotes(q, rows)
+	t.Notes = v.notes
 	if len(rows) == 0 {
 		t.Notes = append(t.Notes, "Nothing is about to expire.")
 	}
@@ -63,23 +62,30 @@ func expiringRows(ctx context.Context, r Reader, q Query) ([]conversions.Row, er
 		if q.Filter.State != "" && q.Filter.State != state {
 			continue
 		}
-		rows, err := r.List(ctx, f)
-		if err != nil {
-			return nil, fmt.Errorf("list rows: %w", err)
-		}
-		for _, row := range rows {
-			if row.Deadline().Sub(q.Now) <= SoonExpired {
-				soon = append(soon, row)
+		for rows, err := range pages(ctx, r, f, heldRows) {
+			if err != nil {
+				return nil, err
+			}
+			for _, row := range rows {
+				if row.Deadline().Sub(q.Now) <= SoonExpired {
+					soon = append(soon, row)
+				}
 			}
 		}
 	}
+	return nearest(soon, q.Filter.Limit), nil
+}
+
+// nearest sorts rows by their deadline and keeps the first of them, or all for
+// 0.
+func nearest(soon []conversions.Row, limit int) []conversions.Row {
 	slices.SortStableFunc(soon, func(a, b conversions.Row) int {
 		return cmp.Or(a.Deadline().Compare(b.Deadline()), strings.Compare(string(a.Key.Account), string(b.Key.Account)), cmp.Compare(a.ID, b.ID))
 	})
-	if q.Filter.Limit > 0 && len(soon) > q.Filter.Limit {
-		soon = soon[:q.Filter.Limit]
+	if limit > 0 && len(soon) > limit {
+		soon = soon[:limit]
 	}
-	return soon, nil
+	return soon
 }
 
 // left renders what is left of a time in days and hours.

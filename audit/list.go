@@ -77,32 +77,70 @@ func list() Report {
 }
 
 func runList(ctx context.Context, r Reader, q Query) (Result, error) {
-	rows, err := r.List(ctx, q.Filter)
-	if err != nil {
-		return Result{}, fmt.Errorf("list rows: %w", err)
-	}
-	paused, err := allPauses(ctx, r, rows)
-	if err != nil {
-		return Result{}, err
-	}
-	lines := make([]Line, len(rows))
 	t := Table{Columns: []string{
 		"id", "account", "lead", "stage", "state", "value", "at google", "currency", "conversion time", "why",
 	}, Numbers: []int{0, 5, 6}}
-	for i, row := range rows {
-		lines[i] = line(row, q, paused)
+	return Result{Tables: []Table{t}, Items: func(yield func(Item, error) bool) {
+		v := viewOf(r, q)
+		m := marker{r: r, stage: q.Filter.Stage, accounts: map[conversions.AccountID]*ahead{}}
+		for row, err := range rowsOf(ctx, r, q.Filter) {
+			var l Line
+			if err == nil {
+				l, err = v.line(ctx, *row)
+			}
+			if err == nil {
+				l.Duplicates, err = m.of(ctx, row)
+			}
+			if !yield(Item{Cells: l.cells(q), Data: l}, err) || err != nil {
+				return
+			}
+		}
+		v.end(yield, "No outcome matches.", "")
+	}}, nil
+}
+
+// view is what is needed to show rows, and who was shown.
+type view struct {
+	r      Reader
+	q      Query
+	paused map[conversions.AccountID][]conversions.Paused
+	notes  []string // about accounts
+	rows   int
+}
+
+func viewOf(r Reader, q Query) *view {
+	return &view{r: r, q: q, paused: map[conversions.AccountID][]conversions.Paused{}}
+}
+
+// line shows a row. The pauses of an account are read when its first row comes.
+func (v *view) line(ctx context.Context, row conversions.Row) (Line, error) {
+	a := row.Key.Account
+	if _, seen := v.paused[a]; !seen {
+		paused, err := v.r.Pauses(ctx, a)
+		if err != nil {
+			return Line{}, fmt.Errorf("read pauses: %w", err)
+		}
+		v.paused[a] = paused
+		if v.q.Modes[a] == conversions.ModeTest {
+			v.notes = append(v.notes, testNote(a))
+		}
 	}
-	if err := flagDuplicates(ctx, r, q, lines, rows); err != nil {
-		return Result{}, err
+	v.rows++
+	return line(row, v.q, v.paused[a]), nil
+}
+
+// end hands over the notes: none says that there were no rows, some whatever is
+// to be said of those there were.
+func (v *view) end(yield func(Item, error) bool, none, some string) {
+	last := some
+	if v.rows == 0 {
+		last = none
 	}
-	for _, l := range lines {
-		t.Rows = append(t.Rows, l.cells(q))
+	for _, note := range append(v.notes, last) {
+		if note != "" && !yield(Item{Note: note}, nil) {
+			return
+		}
 	}
-	t.Notes = modeNotes(q, rows)
-	if len(rows) == 0 {
-		t.Notes = append(t.Notes, "No outcome matches.")
-	}
-	return Result{Tables: []Table{t}, Data: lines}, nil
 }
 
 func line(row conversions.Row, q Query, paused []conversions.Paused) Line {
@@ -173,36 +211,4 @@ func (l Line) atGoogle() string {
 		return l.Known
 	}
 	return l.Known + " " + l.KnownCurrency
-}
-
-// allPauses reads the pauses of every account among the rows.
-func allPauses(ctx context.Context, r Reader, rows []conversions.Row) ([]conversions.Paused, error) {
-	var all []conversions.Paused
-	seen := map[conversions.AccountID]bool{}
-	for _, row := range rows {
-		if seen[row.Key.Account] {
-			continue
-		}
-		seen[row.Key.Account] = true
-		ps, err := r.Pauses(ctx, row.Key.Account)
-		if err != nil {
-			return nil, fmt.Errorf("read pauses: %w", err)
-		}
-		all = append(all, ps...)
-	}
-	return all, nil
-}
-
-// modeNotes says which of the accounts shown only test.
-func modeNotes(q Query, rows []conversions.Row) []string {
-	var notes []string
-	seen := map[conversions.AccountID]bool{}
-	for _, row := range rows {
-		a := row.Key.Account
-		if !seen[a] && q.Modes[a] == conversions.ModeTest {
-			notes = append(notes, testNote(a))
-		}
-		seen[a] = true
-	}
-	return notes
 }

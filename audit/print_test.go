@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -71,10 +72,8 @@ func TestNothingPrintedIsAWholeClickIDOrObeyedByATerminal(t *testing.T) {
 func TestEveryStateIsExplained(t *testing.T) {
 	t.Parallel()
 	w := filled(newWorld(t))
-	lines, ok := report(t, w.s, "audit list", w.query()).Data.([]audit.Line)
-	if !ok {
-		t.Fatal("the list's data are no lines")
-	}
+	var lines []audit.Line
+	w.must(json.Unmarshal([]byte(write(t, report(t, w.s, "audit list", w.query()), audit.FormatJSON)), &lines))
 	seen := map[conversions.State]bool{}
 	for _, l := range lines {
 		seen[l.State] = true

@@ -1,10 +1,13 @@
 package audit
 
 import (
+	"bufio"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -25,10 +28,24 @@ const (
 // Formats lists them.
 func Formats() []Format { return []Format{FormatTable, FormatJSON, FormatCSV} }
 
-// Write writes a report in the given format.
+// Write writes a report in the given format. The items of a report are written
+// as they are read; the columns of their table are as wide as the first
+// sampleRows of them need, and a longer cell moves the rest of its line.
 func Write(w io.Writer, res Result, f Format) error {
+	buffered := bufio.NewWriter(w)
+	err := write(buffered, res, f)
+	if flushed := buffered.Flush(); err == nil && flushed != nil {
+		err = fmt.Errorf("write report: %w", flushed)
+	}
+	return err
+}
+
+func write(w *bufio.Writer, res Result, f Format) error {
 	switch f {
 	case FormatJSON:
+		if res.Items != nil {
+			return writeList(w, res.Items)
+		}
 		return writeJSON(w, res)
 	case FormatCSV:
 		return writeCSV(w, res)
@@ -40,18 +57,52 @@ func Write(w io.Writer, res Result, f Format) error {
 }
 
 func writeJSON(w io.Writer, res Result) error {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(res.Data)
+	text, err := indented(res.Data, "")
 	if err == nil {
-		_, err = io.WriteString(w, escapeControls(b.String()))
+		_, err = io.WriteString(w, text+"\n")
 	}
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// writeList writes items as the elements of one list.
+func writeList(w io.Writer, items iter.Seq2[Item, error]) error {
+	const indent = "  "
+	before, end := "[\n"+indent, "[]\n"
+	for item, err := range items {
+		if err != nil {
+			return err // the report says what it was doing
+		}
+		if item.Note != "" {
+			continue
+		}
+		text, err := indented(item.Data, indent)
+		if err == nil {
+			_, err = io.WriteString(w, before+text)
+		}
+		if err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+		before, end = ",\n"+indent, "\n]\n"
+	}
+	if _, err := io.WriteString(w, end); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+// indented is data as JSON whose lines, but for the first, begin with prefix.
+func indented(data any, prefix string) (string, error) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetIndent(prefix, "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(data); err != nil {
+		return "", err //nolint:wrapcheck // the caller says what it was doing
+	}
+	return escapeControls(strings.TrimSuffix(b.String(), "\n")), nil
 }
 
 // escapeControls escapes what encoding/json leaves as it is and a terminal
@@ -83,62 +134,119 @@ func writeTables(w io.Writer, res Result) error {
 				return fmt.Errorf("write report: %w", err)
 			}
 		}
-		if err := writeTable(w, t); err != nil {
-			return fmt.Errorf("write report: %w", err)
+		var items iter.Seq2[Item, error]
+		if i == len(res.Tables)-1 {
+			items = res.Items
+		}
+		if err := t.write(w, items); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func writeTable(w io.Writer, t Table) error {
-	var b strings.Builder
+// sampleRows is how many rows of a table that is read while it is written tell
+// how wide its columns are.
+const sampleRows = 200
+
+// write writes the table's rows and after them the items.
+func (t Table) write(w io.Writer, items iter.Seq2[Item, error]) error {
+	p := &paper{w: w, t: t}
 	if t.Title != "" {
-		b.WriteString(t.Title + "\n")
+		p.print(t.Title)
 	}
-	if len(t.Rows) > 0 {
-		t.align(&b)
+	for _, row := range t.Rows {
+		p.sample(row)
 	}
-	for _, n := range t.Notes {
-		b.WriteString(printable(n) + "\n")
+	if items != nil {
+		for item, err := range items {
+			switch {
+			case err != nil:
+				return err // the report says what it was doing
+			case item.Note != "":
+				p.t.Notes = append(p.t.Notes, item.Note)
+			case p.widths == nil && len(p.rows) < sampleRows:
+				p.sample(item.Cells)
+			default:
+				p.begin()
+				p.line(cleaned(item.Cells))
+			}
+			if p.err != nil {
+				break
+			}
+		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err //nolint:wrapcheck // wrapped by Write
+	p.begin()
+	for _, n := range p.t.Notes {
+		p.print(printable(n))
+	}
+	if p.err != nil {
+		return fmt.Errorf("write report: %w", p.err)
+	}
+	return nil
 }
 
 // gap stands between columns.
 const gap = "  "
 
-// align writes the cells in columns, numbers to the right.
-func (t Table) align(b *strings.Builder) {
-	var lines [][]string
-	if strings.Join(t.Columns, "") != "" {
-		lines = append(lines, t.Columns)
+// paper is a table that is being written.
+type paper struct {
+	w      io.Writer
+	t      Table
+	rows   [][]string // not yet written
+	widths []int      // of the columns, once rows are written
+	err    error
+}
+
+func (p *paper) print(line string) {
+	if p.err == nil {
+		_, p.err = io.WriteString(p.w, line+"\n")
 	}
-	for _, row := range t.Rows {
-		clean := make([]string, len(row))
+}
+
+func (p *paper) sample(cells []string) { p.rows = append(p.rows, cleaned(cells)) }
+
+func cleaned(cells []string) []string {
+	clean := make([]string, len(cells))
+	for i, c := range cells {
+		clean[i] = printable(c)
+	}
+	return clean
+}
+
+// begin writes the rows that tell how wide the columns are. A table without
+// rows has no head.
+func (p *paper) begin() {
+	if p.widths != nil || len(p.rows) == 0 {
+		return
+	}
+	if strings.Join(p.t.Columns, "") != "" {
+		p.rows = slices.Insert(p.rows, 0, p.t.Columns)
+	}
+	p.widths = make([]int, len(p.t.Columns))
+	for _, row := range p.rows {
 		for i, c := range row {
-			clean[i] = printable(c)
-		}
-		lines = append(lines, clean)
-	}
-	widths := make([]int, len(t.Columns))
-	for _, line := range lines {
-		for i, c := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+			p.widths[i] = max(p.widths[i], utf8.RuneCountInString(c))
 		}
 	}
-	for _, line := range lines {
-		cells := make([]string, len(line))
-		for i, c := range line {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
-			if slices.Contains(t.Numbers, i) {
-				cells[i] = pad + c
-			} else {
-				cells[i] = c + pad
-			}
-		}
-		b.WriteString(strings.TrimRight(strings.Join(cells, gap), " ") + "\n")
+	for _, row := range p.rows {
+		p.line(row)
 	}
+	p.rows = nil
+}
+
+// line writes cells in columns, numbers to the right.
+func (p *paper) line(row []string) {
+	cells := make([]string, len(row))
+	for i, c := range row {
+		pad := strings.Repeat(" ", max(0, p.widths[i]-utf8.RuneCountInString(c)))
+		if slices.Contains(p.t.Numbers, i) {
+			cells[i] = pad + c
+		} else {
+			cells[i] = c + pad
+		}
+	}
+	p.print(strings.TrimRight(strings.Join(cells, gap), " "))
 }
 
 // printable keeps a terminal safe from what a sender may have put into an id.
@@ -159,23 +267,37 @@ func writeCSV(w io.Writer, res Result) error {
 	}
 	t := res.Tables[len(res.Tables)-1]
 	cw := csv.NewWriter(w)
-	if err := cw.Write(t.Columns); err != nil {
-		return fmt.Errorf("write report: %w", err)
+	err := cw.Write(t.Columns)
+	for i := 0; i < len(t.Rows) && err == nil; i++ {
+		err = cw.Write(inertRow(t.Rows[i]))
 	}
-	for _, row := range t.Rows {
-		safe := make([]string, len(row))
-		for i, c := range row {
-			safe[i] = inert(printable(c))
-		}
-		if err := cw.Write(safe); err != nil {
-			return fmt.Errorf("write report: %w", err)
+	if res.Items != nil {
+		for item, failed := range res.Items {
+			if failed != nil {
+				cw.Flush()
+				return failed // the report says what it was doing
+			}
+			if err == nil && item.Note == "" {
+				err = cw.Write(inertRow(item.Cells))
+			}
+			if err != nil {
+				break
+			}
 		}
 	}
 	cw.Flush()
-	if err := cw.Error(); err != nil {
+	if err = cmp.Or(err, cw.Error()); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+func inertRow(cells []string) []string {
+	safe := make([]string, len(cells))
+	for i, c := range cells {
+		safe[i] = inert(printable(c))
+	}
+	return safe
 }
 
 // inert keeps a spreadsheet from taking a sender's text for a formula. Tabs and

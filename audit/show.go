@@ -60,11 +60,9 @@ func runShow(ctx context.Context, r Reader, q Query) (Result, error) {
 	}
 	s := Shown{Line: line(h.Row, q, paused), Version: h.Row.Version, Steps: steps(h, q)}
 	s.blame(h, q, paused)
-	twins, err := r.Twins(ctx, conversions.Filter{Account: h.Row.Key.Account, OrderID: h.Row.OrderID})
-	if err != nil {
-		return Result{}, fmt.Errorf("look for duplicates: %w", err)
+	if s.Duplicates, err = twinsOf(ctx, r, &h.Row); err != nil {
+		return Result{}, err
 	}
-	s.Duplicates = duplicatesOf(twins)[h.Row.ID]
 	return Result{Tables: []Table{facts(s, q), historyTable(s, q)}, Data: s}, nil
 }
 

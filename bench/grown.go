@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"strconv"
@@ -233,8 +234,11 @@ func (m *grown) reports(a conversions.AccountID, row conversions.Row) []readStep
 		name := r.Group + " " + r.Name
 		run := func(f conversions.Filter, subject string) func(context.Context) error {
 			return func(ctx context.Context) error {
-				_, err := r.Run(ctx, m.store, audit.Query{Filter: f, Subject: subject, Now: m.now})
-				return err //nolint:wrapcheck // says what it was doing
+				made, err := r.Run(ctx, m.store, audit.Query{Filter: f, Subject: subject, Now: m.now})
+				if err != nil {
+					return err //nolint:wrapcheck // says what it was doing
+				}
+				return audit.Write(io.Discard, made, audit.FormatJSON)
 			}
 		}
 		if r.Subject != "" {

@@ -193,19 +193,23 @@ type Sending interface {
 // a running server.
 type Reports interface {
 	// List returns rows newest conversion time first, then highest id. Rows
-	// in a batch without an answer have State sending; Filter.State sees it.
+	// in a batch without an answer have State sending; Filter.State sees it. It
+	// holds all it returns: who wants more than some thousands reads pages, with
+	// Limit and After, each of which costs no more than what is in it. Pages of
+	// one account are cheapest: of all accounts each reads a page of every one.
+	// Rows whose conversion time does not change meanwhile come exactly once.
 	List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error)
 	// Totals sums the rows a filter selects by account, stage, state, reason
 	// and currency; After and Limit do not count.
 	Totals(ctx context.Context, f conversions.Filter) ([]conversions.Total, error)
-	// Twins returns rows that may stand for one job tagged on two calls, each
-	// with the nearest before it (conversions.Twins, conversions.PairTwins):
-	// pairs of which the filter selects a row, the later row's newest
-	// conversion time first, then its highest id; After does not count. The
-	// persons of leads are compared by the side rows of all their events: a
-	// lead that was forgotten has no twins. Rows whose outcome was taken back,
-	// or that are retracted, have none either.
-	Twins(ctx context.Context, f conversions.Filter) ([]conversions.Twins, error)
+	// Listed returns an account's rows with the given ids as List shows them, in
+	// any order; unknown ids are left out.
+	Listed(ctx context.Context, a conversions.AccountID, ids []conversions.RowID) ([]conversions.Row, error)
+	// Persons returns, for an account's rows with the given ids, the side rows of
+	// all events of their leads: what tells whether two leads are of one person
+	// (conversions.PairTwins). A row is left out if it is unknown, or nobody is
+	// known of its lead or not any more.
+	Persons(ctx context.Context, a conversions.AccountID, ids []conversions.RowID) (map[conversions.RowID][]conversions.Person, error)
 	// Received counts stored events by account, source, kind and outcome. Of
 	// the filter only Account and Lead count, and From and To as times of
 	// receipt.

@@ -74,8 +74,6 @@ func Hot() map[string]string {
 	month.Account, month.Stage, month.State = "acme", conversions.StageBooked, conversions.StateDone
 	totalsOfPart, _ := totalsKept(month)
 	totalsOfLead, _ := totalsByRow(conversions.Filter{Lead: "l"})
-	wanted, _ := askedQuery(conversions.Filter{Account: "acme", Lead: "l"})
-	near, _ := nearQuery(conversions.Filter{Account: "acme"}, asked{})
 	leads, _ := leadsQuery("acme", conversions.ReplayQuery{Limit: 100})
 	all := map[string]string{
 		"dedup and append": insertEvents, "first copies": selectCopies, "late notices": insertLate, "late notices of copies": insertLateOfCopies, "leads of contacts": insertContactLeads, "clicks of contacts": insertContactClicks, "wake leads": wakeLeads,
@@ -86,7 +84,7 @@ func Hot() map[string]string {
 		"last answers": lastAnswers, "ledger": pageLedger, "history": historyEntries, "history's batches": historyBatches,
 		"history's events": historyEvents, "list": list, "list by click": click, "list by lead": lead, "list by order id": everywhere,
 		"list on": after, "leads": leads, "end batch": endBatch, "wanted clicks": deleteClicks,
-		"rows asked for": wanted, "rows near": near, "persons of twins": selectPersons, "rows of twins": selectTwins,
+		"persons of rows": selectPersons, "rows as listed": selectListed,
 		"totals": totals, "an account's totals": totalsOfOne, "sums": upsertTotals,
 		"totals of a month": totalsOfMonth, "totals of a state": totalsOfPart, "totals of a lead": totalsOfLead,
 		"deliveries of a month": receivedOfMonth, "deliveries of one": receivedOfOne, "add up counts": addUpCounts,
@@ -104,10 +102,8 @@ func Hot() map[string]string {
 			continue // all rows in a state are read along the account
 		}
 		all["list everywhere by "+name], _ = listQuery(f, false)
-		all["ask everywhere by "+name], _ = askedQuery(f)
 		f.Account = "acme"
 		all["list by "+name+", all"], _ = listQuery(f, false)
-		all["ask by "+name], _ = askedQuery(f)
 	}
 	return all
 }

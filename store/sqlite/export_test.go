@@ -38,6 +38,7 @@ func HotQueries() map[string]string {
 		"claim": selectDue, "rows by id": `SELECT doc ` + fromIDs, "click ids": selectPeople, "seconds taken": selectSlots,
 		"uploads of a month": selectUploaded, "unanswered batches": selectBatch + unanswered, "last answers": selectUploads,
 		"ledger": selectLedger, "chunks of a trail": selectTrail,
+		"count pending": countPending, "persons of rows": selectPersons, "rows as listed": selectListed,
 	}
 	filters := map[string]conversions.Filter{
 		"of an account": {Account: "a", Limit: 50}, "page": {Account: "a", Limit: 50, After: &conversions.Row{}},
@@ -47,7 +48,8 @@ func HotQueries() map[string]string {
 		"by click id": {Account: "a", ClickID: "x"}, "by lead": {Account: "a", Lead: "x"},
 	}
 	for name, f := range filters {
-		texts["list "+name], _ = listOf(f)
+		texts["list "+name], _ = listOf(f, false)
+		texts["list many "+name], _ = listOf(f, true)
 	}
 	texts["totals within"], _ = totalsWithin(conversions.Filter{Account: "a"})
 	for name, f := range map[string]conversions.Filter{"of all": {}, "of an account": {Account: "a"}, "of a stage": {Stage: "booked"}} {

@@ -148,9 +148,10 @@ func list[T ~int64 | ~string](ids []T) string {
 
 // where gathers conditions and their arguments.
 type where struct {
-	from  string // the table, if selection chose how to read it
-	conds []string
-	args  []any
+	from    string // the table, if selection chose how to read it
+	conds   []string
+	args    []any
+	crowded bool // too much is pending to look for a page there
 }
 
 func (w *where) add(cond string, args ...any) {

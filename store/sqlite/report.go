@@ -28,8 +28,10 @@ const seldomIndexed = `state <> 'done' AND state <> 'submitted' AND state <> 'qu
 // table with the index to read it by and conditions on it. The index is named:
 // SQLite, which keeps no statistics here, would as soon read a whole account in
 // the order of time.
-func selection(f conversions.Filter) *where {
-	w := &where{from: ` FROM conversion INDEXED BY conversion_at`}
+func selection(f conversions.Filter) *where { return (&where{}).selection(f) }
+
+func (w *where) selection(f conversions.Filter) *where {
+	w.from = ` FROM conversion INDEXED BY conversion_at`
 	w.add(`account = ?`, string(f.Account))
 	w.addState(f)
 	if f.Stage != "" {
@@ -66,8 +68,10 @@ func (w *where) addState(f conversions.Filter) {
 		w.add(`id IN (`+ids+`)`, args...)
 		return
 	case conversions.StateQueued, conversions.StateWaiting, conversions.StateChangeDue:
-		w.from = byID
-		w.add(`id IN (SELECT conversion FROM pending WHERE account = ?)`, string(f.Account))
+		if !w.crowded {
+			w.from = byID
+			w.add(`id IN (SELECT conversion FROM pending WHERE account = ?)`, string(f.Account))
+		}
 	case conversions.StateDone, conversions.StateSubmitted: // by time
 	default:
 		w.from = ` FROM conversion INDEXED BY conversion_rare`
@@ -91,7 +95,11 @@ func (w *where) addTime(column string, f conversions.Filter) {
 func (s *Store) List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error) {
 	var all []conversions.Row
 	err := s.ofEach(ctx, f, func(q queryer, f conversions.Filter) error {
-		text, args := listOf(f)
+		crowded, err := isCrowded(ctx, q, f)
+		if err != nil {
+			return err
+		}
+		text, args := listOf(f, crowded)
 		rows, err := collect(ctx, q, readListed, text, args...)
 		all = newest(all, rows, f.Limit)
 		return err
@@ -148,8 +156,30 @@ func eachAccount(ctx context.Context, q queryer, filter conversions.Filter, f fu
 	return nil
 }
 
-func listOf(f conversions.Filter) (text string, args []any) {
-	w := selection(f)
+// crowd is how many rows of an account may be pending for a page of them to be
+// found there: they do not stand in the order of a list, so that every page
+// reads all of them. Of more a page is soon found along the conversion times.
+const crowd = 10_000
+
+const countPending = `SELECT count(*) FROM (SELECT 1 FROM pending WHERE account = ? LIMIT ?)`
+
+// isCrowded reports whether a page of an account's rows is not to be looked for
+// among what is pending.
+func isCrowded(ctx context.Context, q queryer, f conversions.Filter) (bool, error) {
+	switch f.State {
+	case conversions.StateQueued, conversions.StateWaiting, conversions.StateChangeDue:
+	default:
+		return false, nil
+	}
+	if f.Limit <= 0 {
+		return false, nil
+	}
+	n, err := collect(ctx, q, scanned[int], countPending, string(f.Account), crowd+1)
+	return len(n) == 1 && n[0] > crowd, err
+}
+
+func listOf(f conversions.Filter, crowded bool) (text string, args []any) {
+	w := (&where{crowded: crowded}).selection(f)
 	if f.After != nil {
 		w.add(`(at, id) < (?, ?)`, micros(f.After.Want.At), int64(f.After.ID))
 	}

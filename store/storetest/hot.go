@@ -103,10 +103,11 @@ func (w *world) hotReports() {
 		f.Account, f.Limit = account, 50
 		_, err := w.s.List(ctx, f)
 		w.must(err)
-		f.After = nil
-		_, err = w.s.Twins(ctx, f)
-		w.must(err)
 	}
+	_, err = w.s.Listed(ctx, account, []conversions.RowID{row.ID})
+	w.must(err)
+	_, err = w.s.Persons(ctx, account, []conversions.RowID{row.ID})
+	w.must(err)
 	window := conversions.Filter{From: w.now.AddDate(0, -1, 0).Add(time.Minute), To: w.now}
 	ofOne := window
 	ofOne.Account = account

@@ -15,14 +15,28 @@ func (w *world) job(contact string, lead conversions.LeadID, hours int) conversi
 	return e
 }
 
-// twins are the pairs that a filter selects: "later earlier trait".
-func (w *world) twins(f conversions.Filter) []string {
+// twins are the pairs of the account's rows: "later earlier trait".
+func (w *world) twins() []string {
 	w.Helper()
-	got := []string{}
-	pairs, err := w.s.Twins(w.Context(), f)
+	rows, err := w.s.List(w.Context(), conversions.Filter{Account: account})
 	w.must(err)
-	for _, p := range pairs {
-		got = append(got, fmt.Sprint(p.Later.Key.Lead, " ", p.Earlier.Key.Lead, " ", p.By))
+	var ids []conversions.RowID
+	lead := map[conversions.RowID]conversions.LeadID{}
+	for _, r := range rows {
+		ids, lead[r.ID] = append(ids, r.ID), r.Key.Lead
+	}
+	persons, err := w.s.Persons(w.Context(), account, append(ids, 4711))
+	w.must(err)
+	var compared []conversions.TwinRow
+	for _, r := range rows {
+		if twin, ok := r.Twin(); ok {
+			twin.Persons = persons[r.ID]
+			compared = append(compared, twin)
+		}
+	}
+	got := []string{}
+	for _, p := range conversions.PairTwins(compared) {
+		got = append(got, fmt.Sprint(lead[p.Later], " ", lead[p.Earlier], " ", p.By))
 	}
 	return got
 }
@@ -44,24 +58,19 @@ func twinsFound(w *world) {
 		elsewhere, others, dearer, quote, hashed, both, call, phone, w.job("c1", "old", 30+30*24), w.job("c1", "older", 31+30*24))
 	w.fold()
 	all := []string{"phone both [phone]", "both hashed [email]", "late early [contact]", "early old [contact]", "old older [contact]"}
-	w.same("all", all, w.twins(conversions.Filter{}))
-	w.same("of the account", all, w.twins(conversions.Filter{Account: account}))
-	w.same("of another account", []string{}, w.twins(conversions.Filter{Account: "other"}))
-	w.same("two", all[:2], w.twins(conversions.Filter{Limit: 2}))
-	w.same("quotes", []string{}, w.twins(conversions.Filter{Stage: conversions.StageQuoted}))
-	w.same("of a lead", all[2:4], w.twins(conversions.Filter{Account: account, Lead: "early"}))
-	w.same("of a lead without", []string{}, w.twins(conversions.Filter{Account: account, Lead: "nobody"}))
-	w.same("of no lead", []string{}, w.twins(conversions.Filter{Lead: "nobody else"}))
-	w.same("by order id", all[:1], w.twins(conversions.Filter{OrderID: w.row("phone").OrderID}))
-	w.same("by click id", all[3:], w.twins(conversions.Filter{ClickID: click("old")}))
-	at := w.row("early").Want.At
-	w.same("within a time", all[2:4], w.twins(conversions.Filter{From: at, To: at.Add(time.Second)}))
-	w.same("in a state", []string{}, w.twins(conversions.Filter{State: conversions.StateSending}))
-	w.begin(w.row("late"))
-	w.same("in flight", all[2:3], w.twins(conversions.Filter{State: conversions.StateSending}))
-	pairs, err := w.s.Twins(w.Context(), conversions.Filter{Account: account, Lead: "late"})
+	w.same("all", all, w.twins())
+	late := w.row("late")
+	none, err := w.s.Persons(w.Context(), "other", []conversions.RowID{late.ID})
 	w.must(err)
-	w.same("the whole rows", []conversions.Row{w.row("late"), w.row("early")}, []conversions.Row{pairs[0].Later, pairs[0].Earlier})
+	w.same("persons of another account's row", 0, len(none))
+	w.begin(late)
+	listed, err := w.s.Listed(w.Context(), account, []conversions.RowID{late.ID, 4711})
+	w.must(err)
+	w.same("rows as listed", []conversions.Row{w.row("late")}, listed)
+	w.same("in flight", conversions.StateSending, listed[0].State)
+	listed, err = w.s.Listed(w.Context(), "other", []conversions.RowID{late.ID})
+	w.must(err)
+	w.same("another account's row", 0, len(listed))
 }
 
 // twinsOver: what was taken back, has no amount or was forgotten is no twin.
@@ -73,7 +82,7 @@ func twinsOver(w *world) {
 	for _, lead := range []conversions.LeadID{"withdrawn", "withdrawn late", "forgotten", "retracted"} {
 		w.add(w.job("c1", lead, 26))
 		w.fold()
-		w.same(string(lead), []string{string(lead) + " kept [contact]"}, w.twins(conversions.Filter{}))
+		w.same(string(lead), []string{string(lead) + " kept [contact]"}, w.twins())
 		switch lead {
 		case "forgotten":
 			_, err := w.s.Forget(w.Context(), account, source, lead)
@@ -84,12 +93,12 @@ func twinsOver(w *world) {
 			w.settle(w.begin(w.row(lead)), conversions.Answer{Verdict: conversions.Done})
 			w.retagged(lead, conversions.OutcomeSpam, 0)
 		}
-		w.same(string(lead)+", no more", []string{}, w.twins(conversions.Filter{}))
+		w.same(string(lead)+", no more", []string{}, w.twins())
 	}
 	w.settle(w.begin(w.row("retracted")), conversions.Answer{Verdict: conversions.Done})
 	w.retag("retracted", conversions.OutcomeBooked, 100_00)
 	w.fold()
-	w.same("the next generation alone", []string{"retracted kept [contact]"}, w.twins(conversions.Filter{}))
+	w.same("the next generation alone", []string{"retracted kept [contact]"}, w.twins())
 }
 
 // twinsRetracted: somebody else retracted what is wanted.
@@ -103,5 +112,5 @@ func twinsRetracted(w *world) {
 	w.same("wanted", true, row.Want.Wanted)
 	w.same("amount", w.row("kept").Want.Amount, row.Want.Amount)
 	w.same("known", conversions.KnownRetracted, row.Known.Status)
-	w.same("twins", []string{}, w.twins(conversions.Filter{}))
+	w.same("twins", []string{}, w.twins())
 }
