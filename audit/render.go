@@ -68,9 +68,12 @@ func writeJSON(w io.Writer, res Result) error {
 }
 
 // writeList writes items as the elements of one list.
-func writeList(w io.Writer, items iter.Seq2[Item, error]) error {
+func writeList(w *bufio.Writer, items iter.Seq2[Item, error]) error {
 	const indent = "  "
-	before, end := "[\n"+indent, "[]\n"
+	before, end := "\n"+indent, "]\n"
+	if err := head(w, "["); err != nil {
+		return err
+	}
 	for item, err := range items {
 		if err != nil {
 			return err // the report says what it was doing
@@ -88,6 +91,19 @@ func writeList(w io.Writer, items iter.Seq2[Item, error]) error {
 		before, end = ",\n"+indent, "\n]\n"
 	}
 	if _, err := io.WriteString(w, end); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+// head writes how a report begins and shows it at once: its first item may be
+// far to seek.
+func head(w *bufio.Writer, text string) error {
+	_, err := w.WriteString(text)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
@@ -261,13 +277,16 @@ func printable(s string) string {
 
 // writeCSV writes the last table, which is the report's list; a report of
 // several tables has its totals or facts before it.
-func writeCSV(w io.Writer, res Result) error {
+func writeCSV(w *bufio.Writer, res Result) error {
 	if len(res.Tables) == 0 {
 		return nil
 	}
 	t := res.Tables[len(res.Tables)-1]
 	cw := csv.NewWriter(w)
 	err := cw.Write(t.Columns)
+	if cw.Flush(); err == nil {
+		err = head(w, "")
+	}
 	for i := 0; i < len(t.Rows) && err == nil; i++ {
 		err = cw.Write(inertRow(t.Rows[i]))
 	}
