@@ -20,13 +20,13 @@ import (
 
 // many adds so many outcomes to every one of some accounts, from the newest to
 // one so many days ago, of a few amounts and people. Every 70th is of the same
-// one and of the same amount.
+// one and of the same amount; those of a day have one conversion time.
 func (w *world) many(n, days int, accounts ...conversions.AccountID) {
 	w.Helper()
 	var wg sync.WaitGroup
 	for i := range n {
 		for _, a := range accounts {
-			e := w.tag(a, conversions.LeadID(fmt.Sprint("many-", i)), "booked", conversions.Cents(100_00+i%7), time.Duration(i*days)*day/time.Duration(n))
+			e := w.tag(a, conversions.LeadID(fmt.Sprint("many-", i)), "booked", conversions.Cents(100_00+i%7), time.Duration(i*days/n)*day)
 			e.Body = [16]byte([]byte(fmt.Sprintf("%-8s%8d", a, i)))
 			e.Person.Contact = fmt.Sprint("contact-", i%70)
 			if i%5 == 0 {
@@ -116,8 +116,8 @@ func TestReportsReadPages(t *testing.T) {
 					if name == "audit list" {
 						all *= 2 // once to look for duplicates
 					}
-					if c.rows < all {
-						t.Errorf("%d rows were read, want all %d", c.rows, all)
+					if c.rows < all || c.rows > all+page {
+						t.Errorf("%d rows were read, want all %d once", c.rows, all)
 					}
 					if c.most > page || c.open > 0 {
 						t.Errorf("at most %d rows were asked for at once, and %d times any number; want pages of at most %d", c.most, c.open, page)
@@ -128,6 +128,39 @@ func TestReportsReadPages(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestReportsReadNoMoreThanIsNear: what is asked of a few outcomes is not looked
+// for in the whole store.
+func TestReportsReadNoMoreThanIsNear(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.many(1500, 300, acme, tokyo)
+	twinless := w.row(acme, "many-750").ID // 150 days ago: 60 days around it hold 300
+	for name, c := range map[string]struct {
+		report, subject string
+		filter          conversions.Filter
+		most            int
+	}{
+		"list of a lead":              {report: "audit list", filter: conversions.Filter{Account: acme, Lead: "many-750"}, most: 1 + 500},
+		"duplicates of a lead":        {report: "audit duplicates", filter: conversions.Filter{Account: acme, Lead: "many-750"}, most: 1 + 500},
+		"duplicates of no lead":       {report: "audit duplicates", filter: conversions.Filter{Lead: "nobody"}, most: 0},
+		"duplicates of a day":         {report: "audit duplicates", filter: conversions.Filter{Account: acme, From: noon().AddDate(0, 0, -100), To: noon().AddDate(0, 0, -99)}, most: 500},
+		"an outcome":                  {report: "audit show", subject: fmt.Sprint(twinless), filter: conversions.Filter{Account: acme}, most: 500},
+		"the newest of two accounts":  {report: "audit list", filter: conversions.Filter{Limit: 10}, most: 2*10 + 2*500},
+		"the newest pairs of a store": {report: "audit duplicates", filter: conversions.Filter{Limit: 3}, most: 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := w.query()
+			q.Filter, q.Subject = c.filter, c.subject
+			read := &counted{Reader: w.s}
+			write(t, report(t, read, c.report, q), audit.FormatCSV)
+			if read.rows > c.most {
+				t.Errorf("%d rows were read, want at most %d", read.rows, c.most)
+			}
+		})
 	}
 }
 

@@ -169,12 +169,12 @@ func bareGroup(db *sql.DB, insert *sql.Stmt, queue chan bareRow, first bareRow) 
 }
 
 // queued fills a store with n rows that are due, on top of others.
-func queued(b *testing.B, s *sqlite.Store, n int) conversions.Lease {
-	b.Helper()
-	ctx := b.Context()
+func queued(tb testing.TB, s *sqlite.Store, n int) conversions.Lease {
+	tb.Helper()
+	ctx := tb.Context()
 	lease, err := s.Acquire(ctx, "acme", "bench", benchNow)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	var ds []conversions.Decision
 	for i := range n {
@@ -182,9 +182,9 @@ func queued(b *testing.B, s *sqlite.Store, n int) conversions.Lease {
 		e.Seq = int64(i + 1)
 		ds = append(ds, conversions.Decision{Source: "varda", Lead: e.Lead, Entries: []conversions.Entry{benchEntry(e)}, Inbox: []int64{2 * e.Seq}})
 	}
-	fill(b, s, n)
+	fill(tb, s, n)
 	if err := s.Decide(ctx, lease, ds); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return lease
 }
@@ -209,11 +209,11 @@ func benchEntry(e conversions.Event) conversions.Entry {
 }
 
 // fill appends n events, one after the other, so that event i+1 is of lead i.
-func fill(b *testing.B, s *sqlite.Store, n int) {
-	b.Helper()
+func fill(tb testing.TB, s *sqlite.Store, n int) {
+	tb.Helper()
 	for i := range n {
-		if _, err := s.Append(b.Context(), benchEvent(int64(i), fmt.Sprintf("call_%d", i))); err != nil {
-			b.Fatal(err)
+		if _, err := s.Append(tb.Context(), benchEvent(int64(i), fmt.Sprintf("call_%d", i))); err != nil {
+			tb.Fatal(err)
 		}
 	}
 }

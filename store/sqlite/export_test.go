@@ -1,6 +1,10 @@
 package sqlite
 
-import "closeloop/conversions"
+import (
+	"context"
+
+	"closeloop/conversions"
+)
 
 // SelectContactClicks and WakeLeads are what ContactClicks and Append run, for
 // tests of their plans.
@@ -57,4 +61,10 @@ func HotQueries() map[string]string {
 		texts["received "+name], _ = receivedOf(conversions.Filter{Account: f.Account})
 	}
 	return texts
+}
+
+// Crowded reports whether pages of a filter's rows are looked for along the
+// conversion times.
+func (s *Store) Crowded(ctx context.Context, f conversions.Filter) (bool, error) {
+	return isCrowded(ctx, s.reads.QueryContext, f)
 }

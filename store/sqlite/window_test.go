@@ -25,6 +25,7 @@ func TestListsReadAFewRows(t *testing.T) {
 		"list at rest":       {"INDEX conversion_rare (account=? AND state=?)", false},
 		"list in flight":     {"INTEGER PRIMARY KEY (rowid=?)", true},
 		"list pending":       {"INTEGER PRIMARY KEY (rowid=?)", true},
+		"list many pending":  {"INDEX conversion_at (account=?)", false},
 		"list by click id":   {"INTEGER PRIMARY KEY (rowid=?)", true},
 		"list by lead":       {"INDEX conversion_key (account=? AND lead=?)", true},
 		"list by order id":   {"INDEX conversion_order (account=? AND order_id=?)", true},
