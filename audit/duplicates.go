@@ -12,7 +12,8 @@ import (
 )
 
 // Pair is one line of the report on possible duplicates, as JSON gives it: two
-// outcomes that may be one job tagged on two calls.
+// outcomes that may be one job tagged on two calls. They come account by
+// account, and of each the latest first.
 type Pair struct {
 	// Earlier is the nearest before Later of the same contact, stage, currency
 	// and amount, at most 30 days before.

@@ -53,7 +53,8 @@ func runExpiring(ctx context.Context, r Reader, q Query) (Result, error) {
 }
 
 // expiringRows are the rows that wait for something and whose deadline is
-// near, nearest first.
+// near, nearest first. Of all that waits a page is held at a time; what expires
+// is held whole, because it is sorted by another order than that of lists.
 func expiringRows(ctx context.Context, r Reader, q Query) ([]conversions.Row, error) {
 	var soon []conversions.Row
 	for _, state := range []conversions.State{conversions.StateQueued, conversions.StateWaiting, conversions.StateChangeDue} {

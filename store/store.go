@@ -194,10 +194,10 @@ type Sending interface {
 type Reports interface {
 	// List returns rows newest conversion time first, then highest id. Rows
 	// in a batch without an answer have State sending; Filter.State sees it. It
-	// holds all it returns: who wants more than some thousands reads pages, with
-	// Limit and After, each of which costs no more than what is in it. Pages of
-	// one account are cheapest: of all accounts each reads a page of every one.
-	// Rows whose conversion time does not change meanwhile come exactly once.
+	// holds all that it returns: who wants more than some thousands reads pages,
+	// with Limit and After. Pages hold a row whose conversion time does not
+	// change meanwhile exactly once. Those of one account are cheapest: for one
+	// of all accounts a page of each is read.
 	List(ctx context.Context, f conversions.Filter) ([]conversions.Row, error)
 	// Totals sums the rows a filter selects by account, stage, state, reason
 	// and currency; After and Limit do not count.
