@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,8 +54,8 @@ func runExpiring(ctx context.Context, r Reader, q Query) (Result, error) {
 }
 
 // expiringRows are the rows that wait for something and whose deadline is
-// near, nearest first. Of all that waits a page is held at a time; what expires
-// is held whole, because it is sorted by another order than that of lists.
+// near, nearest first. All that waits in a state is read at once: by its due
+// times it is found whatever else there is, in pages only along all rows.
 func expiringRows(ctx context.Context, r Reader, q Query) ([]conversions.Row, error) {
 	var soon []conversions.Row
 	for _, state := range []conversions.State{conversions.StateQueued, conversions.StateWaiting, conversions.StateChangeDue} {
@@ -63,14 +64,13 @@ func expiringRows(ctx context.Context, r Reader, q Query) ([]conversions.Row, er
 		if q.Filter.State != "" && q.Filter.State != state {
 			continue
 		}
-		for rows, err := range pages(ctx, r, f, heldRows) {
-			if err != nil {
-				return nil, err
-			}
-			for _, row := range rows {
-				if row.Deadline().Sub(q.Now) <= SoonExpired {
-					soon = append(soon, row)
-				}
+		rows, err := r.List(ctx, f)
+		if err != nil {
+			return nil, fmt.Errorf("list rows: %w", err)
+		}
+		for _, row := range rows {
+			if row.Deadline().Sub(q.Now) <= SoonExpired {
+				soon = append(soon, row)
 			}
 		}
 	}
