@@ -191,16 +191,18 @@ const (
 // its source was ever bound to, is left out. Most leads are never tagged, and a
 // notice costs a fold of its lead, so an event leaves one only if it is a tag,
 // or its lead has one: among the group's events, or in the log (one step into
-// an index). $12 lets an event in although its delivery stands in quarantine.
+// an index). $11 lets an event in although its delivery stands in quarantine.
+// The arrays are taken apart in step by the list of a SELECT, which keeps
+// nothing; ten functions of a FROM would keep each its rows first.
 const insertEvents = `
-WITH given AS MATERIALIZED (
-	SELECT nextval('event_seq_seq') AS seq, n.*
-	FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bytea[], $9::bytea[],
-		$10::boolean[]) WITH ORDINALITY AS n (account, source, body, lead, kind, outcome, received, doc, person, tagged, ord)
-	WHERE NOT EXISTS (` + copyInLog + `) AND ($11 OR NOT EXISTS (` + copyInQuarantine + `))
-), fresh AS MATERIALIZED (
-	SELECT e.*, e.lead <> '' AND (e.tagged OR EXISTS (` + tagOfLead + `)) AS noticed
-	FROM given AS e
+WITH fresh AS MATERIALIZED (
+	SELECT nextval('event_seq_seq') AS seq, e.*, e.lead <> '' AND (e.tagged OR EXISTS (` + tagOfLead + `)) AS noticed
+	FROM (SELECT unnest($1::text[]) AS account, unnest($2::text[]) AS source, unnest($3::bytea[]) AS body, unnest($4::text[]) AS lead,
+		unnest($5::text[]) AS kind, unnest($6::text[]) AS outcome, unnest($7::bigint[]) AS received, unnest($8::bytea[]) AS doc,
+		unnest($9::bytea[]) AS person, unnest($10::boolean[]) AS tagged, generate_subscripts($3::bytea[], 1) AS ord OFFSET 0) AS e
+	WHERE NOT EXISTS (SELECT FROM bound AS b WHERE b.source = e.source AND (
+		EXISTS (SELECT FROM event WHERE account = b.account AND source = e.source AND body = e.body OFFSET 0)
+		OR NOT $11 AND EXISTS (SELECT FROM quarantine WHERE account = b.account AND source = e.source AND body = e.body OFFSET 0)) OFFSET 0)
 ), log AS (
 	INSERT INTO event (seq, account, source, body, lead, kind, outcome, received, doc)
 	SELECT seq, account, source, body, lead, kind, outcome, received, doc FROM fresh
