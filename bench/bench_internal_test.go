@@ -248,6 +248,7 @@ func TestOptions(t *testing.T) {
 		{"date", []string{"-now", "2026-03-25T18:00:00Z"}, true},
 		{"no date", []string{"-now", "yesterday"}, false},
 		{"PostgreSQL", []string{"-only", "postgres"}, true},
+		{"deliveries on PostgreSQL", []string{"-only", "postgres-ingest"}, true},
 		{"no part", []string{"-only", "all"}, false},
 		{"no rounds", []string{"-rounds", "0"}, false},
 	} {

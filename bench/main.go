@@ -106,7 +106,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.stores = strings.Split(text, ",")
 		return nil
 	})
-	flags.StringVar(&o.only, "only", "", "ingest, build, fold or upload: that part only, and no page is written; growth: writes docs/growth.md; postgres: writes docs/benchmarks-postgres.md")
+	flags.StringVar(&o.only, "only", "", "ingest, build, fold or upload: that part only, and no page is written; growth: writes docs/growth.md; postgres: writes docs/benchmarks-postgres.md; postgres-ingest: its deliveries over HTTP, and no page is written")
 	flags.StringVar(&o.dir, "dir", "", "where databases are made (default the system's temporary folder); must be a real disk")
 	flags.StringVar(&o.out, "out", filepath.Join("docs", "benchmarks.md"), "the page to write")
 	flags.StringVar(&o.profile, "cpuprofile", "", "profile the server at 64 connections, or with -only upload all rounds, into this file")
@@ -128,7 +128,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o = o.quick()
 	}
 	switch {
-	case *quick, o.noFold, slices.Contains(parts(), o.only):
+	case *quick, o.noFold, o.only == onlyIngest, slices.Contains(parts(), o.only):
 		o.out = ""
 	case o.only == "growth":
 		o.out = filepath.Join(filepath.Dir(o.out), "growth.md")
@@ -162,8 +162,8 @@ func (o options) validate() error {
 	switch {
 	case o.rounds < 1 || o.span <= 0 || o.warm < 0 || o.rows < 1 || o.events < 1:
 		return errors.New("rounds, span, rows and events must be positive")
-	case !slices.Contains(append(parts(), "", "growth", "postgres"), o.only):
-		return fmt.Errorf("-only is %s, growth or postgres, not %q", strings.Join(parts(), ", "), o.only)
+	case !slices.Contains(append(parts(), "", "growth", "postgres", onlyIngest), o.only):
+		return fmt.Errorf("-only is %s, growth, postgres or postgres-ingest, not %q", strings.Join(parts(), ", "), o.only)
 	}
 	for _, kind := range o.stores {
 		if kind != onSQLite && kind != onPostgres {
@@ -193,7 +193,7 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 		}
 		return write(o, growthPage(o, all), stdout)
 	}
-	if o.only == "postgres" {
+	if strings.HasPrefix(o.only, "postgres") {
 		r, err := measurePostgres(ctx, o)
 		if err != nil {
 			return fmt.Errorf("measure PostgreSQL: %w", err)

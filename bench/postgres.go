@@ -10,6 +10,9 @@ import (
 	"closeloop/conversions"
 )
 
+// onlyIngest asks for the deliveries on PostgreSQL only; no page is written.
+const onlyIngest = "postgres-ingest"
+
 // measurePostgres measures on a throwaway server what measureParts does on
 // SQLite, and the store alone.
 func measurePostgres(ctx context.Context, o options) (r results, err error) {
@@ -20,6 +23,9 @@ func measurePostgres(ctx context.Context, o options) (r results, err error) {
 	defer func() { err = errors.Join(err, pg.close()) }()
 	if r.ingest, err = measureIngest(ctx, o, pg); err != nil {
 		return r, err
+	}
+	if o.only == onlyIngest {
+		return r, nil
 	}
 	if r.fold, err = measureFold(ctx, o, pg); err != nil {
 		return r, err
@@ -66,7 +72,9 @@ func postgresPage(o options, r results) string {
 	if len(r.upload) > 0 {
 		b.WriteString(cycleTable(r.upload))
 	}
-	b.WriteString(aloneTables(r.alone))
+	if len(r.alone) > 0 {
+		b.WriteString(aloneTables(r.alone))
+	}
 	b.WriteString("\n## To repeat\n\n    make bench-postgres\n\nIt starts a throwaway server from the installed PostgreSQL, on disk, or uses `CLOSELOOP_TEST_POSTGRES`.\n")
 	return b.String()
 }

@@ -22,7 +22,7 @@ import (
 func (in *ingest) writeAll(ctx context.Context, gather func() []*delivery) error {
 	unsure := false
 	return in.db.retry(ctx, func() error {
-		conn, err := in.db.pool.Acquire(ctx)
+		conn, err := in.pool.Acquire(ctx)
 		if err != nil {
 			return fmt.Errorf("connect: %w", plain(err))
 		}
@@ -90,20 +90,12 @@ func newGroup(in *ingest, asked []*delivery) *group {
 	return g
 }
 
-// generic has a transaction's statements planned once, not for their values:
-// an array of one element looks cheaper to the planner than any array, so it
-// planned a lone delivery's statement again each time, 0.45 ms for what then ran
-// 0.15 ms. Not for every connection: what is planned while a table is empty may
-// read all of it later (a fold of 2,000 leads then took two seconds).
-const generic = `SET LOCAL plan_cache_mode = force_generic_plan`
-
 // write writes the group in one transaction. The second look, if the group
 // needs one, sees what others have committed once that has ended, and goes out
 // with it.
 func (g *group) write(ctx context.Context, t *tx, unsure bool) error {
 	defer t.abandon(ctx)
 	t.queue("BEGIN")
-	t.queue(generic)
 	fresh := g.bind(t)
 	if len(g.events) > 0 {
 		g.queueEvents(t, g.events, false)
@@ -115,7 +107,6 @@ func (g *group) write(ctx context.Context, t *tx, unsure bool) error {
 	t.queueCommit(func() { committed = true })
 	if len(g.untagged())+len(withClicks(g.contacts())) > 0 {
 		t.queue("BEGIN")
-		t.queue(generic)
 		g.queueSecondLook(t)
 		t.queueCommit(func() {})
 	}

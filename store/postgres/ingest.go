@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"closeloop/conversions"
 )
 
@@ -25,6 +27,7 @@ const fewInGroup = 4
 // with it, behind the commit.
 type ingest struct {
 	db    *database
+	pool  *pgxpool.Pool // of the one connection that deliveries are written over
 	queue chan *delivery
 	ended chan struct{}
 	// contacts also keeps which leads name a contact, and which events bring a
@@ -56,9 +59,9 @@ type storable interface {
 	identity() deliveryID
 }
 
-func startIngest(db *database, contacts bool) *ingest {
+func startIngest(db *database, pool *pgxpool.Pool, contacts bool) *ingest {
 	in := &ingest{
-		db: db, queue: make(chan *delivery, groupSize), ended: make(chan struct{}), contacts: contacts, known: map[binding]bool{},
+		db: db, pool: pool, queue: make(chan *delivery, groupSize), ended: make(chan struct{}), contacts: contacts, known: map[binding]bool{},
 		lines: tooMany, // also who is started again and again adds up
 	}
 	go func() {

@@ -24,7 +24,8 @@ import (
 
 // Options are the settings of a Store. The zero value is what a server wants.
 type Options struct {
-	// Conns is the most connections that are open at a time; 0 means 12.
+	// Conns is the most connections that are open at a time; 0 means 12. There
+	// are at least two, of which one writes deliveries only.
 	Conns int
 	// Contacts keeps indexes of the clicks of contacts, which ContactClicks
 	// reads, and of their leads, which a click wakes. It costs a delivery that
@@ -72,7 +73,7 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 // open opens the database as a program does that knows the schema up to a
 // version.
 func open(ctx context.Context, dsn string, opts Options, knows int) (*Store, error) {
-	pool, err := connect(ctx, dsn, opts)
+	pool, err := connect(ctx, dsn, opts, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +95,12 @@ func open(ctx context.Context, dsn string, opts Options, knows int) (*Store, err
 		pool.Close()
 		return nil, err
 	}
-	return &Store{db: db, ingest: startIngest(db, opts.Contacts), knows: knows}, nil //nolint:contextcheck // the group commit outlives the call that opened the store
+	writing, err := connect(ctx, dsn, opts, generic)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &Store{db: db, ingest: startIngest(db, writing, opts.Contacts), knows: knows}, nil //nolint:contextcheck // the group commit outlives the call that opened the store
 }
 
 // Close waits for the deliveries that were taken, commits them, and closes
@@ -102,6 +108,7 @@ func open(ctx context.Context, dsn string, opts Options, knows int) (*Store, err
 func (s *Store) Close() error {
 	s.once.Do(func() {
 		s.ingest.close()
+		s.ingest.pool.Close()
 		s.db.pool.Close()
 	})
 	return nil
