@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -107,7 +108,7 @@ func checkPlans(t *testing.T, n int, statements map[string]string) {
 		for name, text := range statements {
 			for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 				plan := planOf(t, conn, text, mode)
-				if bad := wasteful(plan); bad != "" {
+				if bad := cmp.Or(wasteful(plan), detour(name, plan)); bad != "" {
 					t.Errorf("%s, when %s, %s: %s in\n%s\nof\n%s", name, known, mode, bad, plan, text)
 				}
 			}
@@ -182,6 +183,19 @@ func sampleOf(oid uint32) string {
 // many is an array of 2,000 equal elements.
 func many(element, kind string) string {
 	return "'{" + strings.TrimSuffix(strings.Repeat(element+",", 2000), ",") + "}'::" + kind + "[]"
+}
+
+// detour says what a list reads that it could do without: all accounts for an
+// order id, the clicks of rows that were found by their click.
+func detour(name, plan string) string {
+	switch _, by, _ := strings.Cut(name, "by "); {
+	case strings.HasPrefix(by, "order id") && strings.Contains(plan, "Recursive Union"):
+		return "a walk through the accounts"
+	case strings.HasPrefix(by, "click") && strings.Count(plan, " on click_index ") > 1:
+		return "a second look at the click"
+	default:
+		return ""
+	}
 }
 
 // wasteful says what is wrong with a plan, if anything.

@@ -58,7 +58,7 @@ func (w *where) flying(a conversions.AccountID) string {
 }
 
 // selection turns a filter, but for Account, After and Limit, into conditions
-// on conversion c.
+// on conversion c, which comes from source.
 func (w *where) selection(f conversions.Filter) {
 	if f.State == conversions.StateSending {
 		w.add(`c.id IN (` + w.flying(f.Account) + `)`)
@@ -80,7 +80,7 @@ func (w *where) selection(f conversions.Filter) {
 	if f.OrderID != "" {
 		w.add(`c.order_id = ?`, f.OrderID)
 	}
-	if f.ClickID != "" {
+	if f.ClickID != "" && !byClick(f) { // a second look at the click would read two indexes once more
 		w.add(`EXISTS (SELECT FROM click_index AS x WHERE x.account = c.account AND x.conversion = c.id AND x.click = ? OFFSET 0)`, quoted(f.ClickID))
 	}
 }
@@ -99,11 +99,18 @@ func (s *Store) List(ctx context.Context, f conversions.Filter) ([]conversions.R
 	return rows, nil
 }
 
-// listQuery reads along one index, of each account when none is named.
+// listQuery reads along one index, of each account when none is named and the
+// index is by account.
 func listQuery(f conversions.Filter, crowded bool) (text string, args []any) {
 	w := &where{crowded: crowded}
 	standing := `c.id IN (` + w.flying(f.Account) + `)`
-	from := w.source(f, w.owner(f.Account))
+	whole := f.Account != "" || f.OrderID != ""
+	from := ""
+	if whole {
+		from = w.found(f)
+	} else {
+		from = w.source(f, w.owner(f.Account)) + ` AS c`
+	}
 	w.selection(f)
 	if f.After != nil {
 		w.add(`(c.at, c.id) < (?, ?)`, micros(f.After.Want.At), int64(f.After.ID))
@@ -113,11 +120,11 @@ func listQuery(f conversions.Filter, crowded bool) (text string, args []any) {
 		limit = ` LIMIT ` + w.arg(f.Limit)
 	}
 	const order = ` ORDER BY c.at DESC, c.id DESC`
-	if f.Account != "" {
-		return `SELECT ` + standing + `, c.doc FROM ` + from + ` AS c` + w.String() + order + limit, w.args
+	if whole {
+		return `SELECT ` + standing + `, c.doc FROM ` + from + w.String() + order + limit, w.args
 	}
 	return `SELECT ` + standing + `, c.doc FROM (` + everyAccount("conversion") + `) AS a CROSS JOIN LATERAL (
-		SELECT c.id, c.at, c.doc FROM ` + from + ` AS c` + w.String() + order + limit + `) AS c` + order + limit, w.args
+		SELECT c.id, c.at, c.doc FROM ` + from + w.String() + order + limit + `) AS c` + order + limit, w.args
 }
 
 // readListed reads a row that is in flight or not.

@@ -42,6 +42,9 @@ func (w *where) owner(a conversions.AccountID) string {
 // found is where a query has its rows c from that only looks at those that a
 // filter selects.
 func (w *where) found(f conversions.Filter) string {
+	if f.Account == "" && f.OrderID != "" {
+		return w.ordered(f) + ` AS c`
+	}
 	from := w.source(f, w.owner(f.Account))
 	if f.Account == "" {
 		return `(` + everyAccount("conversion") + `) AS a CROSS JOIN LATERAL ` + from + ` AS c`
@@ -50,16 +53,16 @@ func (w *where) found(f conversions.Filter) string {
 }
 
 // source selects rows of an account by the narrowest of a filter's conditions;
-// all of them are looked at again. OFFSET 0 keeps the planner from reading the
-// account in the order of a list instead, which it takes to be cheaper than to
-// sort the few rows that an index finds.
+// all of them but the click id are looked at again. OFFSET 0 keeps the planner
+// from reading the account in the order of a list instead, which it takes to be
+// cheaper than to sort the few rows that an index finds.
 func (w *where) source(f conversions.Filter, owner string) string {
 	switch rows := `SELECT * FROM conversion WHERE account = ` + owner; {
 	case f.OrderID != "":
-		return `(` + rows + ` AND order_id = ` + w.arg(f.OrderID) + ` OFFSET 0)`
+		return `(SELECT * FROM ` + w.ordered(f) + ` AS o WHERE account = ` + owner + `)`
 	case f.Lead != "":
 		return `(` + rows + ` AND lead = ` + w.arg(quoted(f.Lead)) + ` OFFSET 0)`
-	case f.ClickID != "":
+	case byClick(f):
 		return eachOf(`SELECT conversion AS id FROM click_index WHERE account = `+owner+` AND click = `+w.arg(quoted(f.ClickID))+` OFFSET 0`, rows)
 	case f.State == conversions.StateSending:
 		return eachOf(`SELECT DISTINCT unnest(rows) AS id FROM batch WHERE account = `+owner+` AND settled IS NULL OFFSET 0`, rows)
@@ -72,6 +75,17 @@ func (w *where) source(f conversions.Filter, owner string) string {
 	default:
 		return `(` + rows + `)`
 	}
+}
+
+// ordered selects the rows with a filter's order id, whatever their account: the
+// index of order ids does not know it.
+func (w *where) ordered(f conversions.Filter) string {
+	return `(SELECT * FROM conversion WHERE order_id = ` + w.arg(f.OrderID) + ` OFFSET 0)`
+}
+
+// byClick reports whether a filter's rows are found by its click id.
+func byClick(f conversions.Filter) bool {
+	return f.ClickID != "" && f.OrderID == "" && f.Lead == ""
 }
 
 // eachOf looks up the row of every id.
