@@ -62,33 +62,61 @@ func (m *grown) measure(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err //nolint:wrapcheck // says what is wrong
 	}
-	steps, err := m.reading(ctx)
+	one, err := m.aPast(ctx)
 	if err != nil {
 		return err
 	}
 	for i := range o.rounds {
-		if i == 0 {
-			forgetPeak()
-		}
-		if err := m.batch(ctx); err != nil {
+		if err := m.serving(ctx, vendor, one, i); err != nil {
 			return err
-		}
-		if i == 0 {
-			m.g.batchPeak = peakMemory()
-		}
-		if err := m.again(ctx, vendor); err != nil {
-			return err
-		}
-		for _, s := range steps {
-			if err := m.step(s.name, func() error { return s.within(ctx, growthLimit) }); err != nil {
-				return err
-			}
 		}
 	}
 	if err := m.store.Release(ctx, m.lease); err != nil {
 		return err //nolint:wrapcheck // says what it was doing
 	}
-	return m.deliveries(ctx, vendor, o.span)
+	if err := m.deliveries(ctx, vendor, o.span); err != nil {
+		return err
+	}
+	for range o.rounds {
+		if err := m.readAll(ctx, m.reports(one.Key.Account, one), runtime.GC); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serving is one round of what the service does and what people look up. It
+// comes before all reports, which push out of memory what the store had there
+// and leave much to collect.
+func (m *grown) serving(ctx context.Context, vendor *varda.Source, one conversions.Row, round int) error {
+	if round == 0 {
+		forgetPeak()
+	}
+	if err := m.batch(ctx); err != nil {
+		return err
+	}
+	if round == 0 {
+		m.g.batchPeak = peakMemory()
+	}
+	if err := m.again(ctx, vendor); err != nil {
+		return err
+	}
+	nothing := func() {}
+	if err := m.readAll(ctx, m.looking(one, round), nothing); err != nil {
+		return err
+	}
+	return m.readAll(ctx, m.reading(one.Key.Account), nothing)
+}
+
+// readAll times each of the steps after something that is not timed.
+func (m *grown) readAll(ctx context.Context, steps []readStep, before func()) error {
+	for _, s := range steps {
+		before()
+		if err := m.step(s.name, func() error { return s.within(ctx, growthLimit) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // again times a delivery that came before.
@@ -148,30 +176,60 @@ func (s readStep) within(ctx context.Context, limit time.Duration) error {
 	return s.read(ctx)
 }
 
-// reading lists what the service reads beside batches, and then what people
-// read: every report there is, of an account and of the whole store.
-func (m *grown) reading(ctx context.Context) ([]readStep, error) {
-	one := pastAccount(1)
-	rows, err := m.store.List(ctx, conversions.Filter{Account: one, Limit: pastBatch / 2})
+// aPast is a conversion of the past that was checked.
+func (m *grown) aPast(ctx context.Context) (conversions.Row, error) {
+	rows, err := m.store.List(ctx, conversions.Filter{Account: pastAccount(1), Limit: pastBatch / 2})
 	if err != nil || len(rows) == 0 {
-		return nil, fmt.Errorf("list %d rows: %w", len(rows), err)
+		return conversions.Row{}, fmt.Errorf("list %d rows: %w", len(rows), err)
 	}
 	middle := rows[len(rows)-1]
-	if err := m.isPast(ctx, middle); err != nil {
-		return nil, err
+	return middle, m.isPast(ctx, middle)
+}
+
+// looking lists what looks at few conversions of a past account: at others each
+// time, as those do who ask, so that what was read before says nothing of
+// what is read now.
+func (m *grown) looking(one conversions.Row, round int) []readStep {
+	const picks = 3
+	pick := func(n int) int64 { return pastPick(m.g.size, round*picks+n) }
+	a := one.Key.Account
+	after := conversions.Row{ID: one.ID}
+	after.Want.At = one.Want.At.AddDate(0, 0, -round)
+	var found conversions.Row
+	return []readStep{
+		{"list, 50 from the middle", ignored(m.store.List, conversions.Filter{Account: a, Limit: 50, After: &after})},
+		{"list, 50 that are queued", ignored(m.store.List, conversions.Filter{Account: a, Limit: 50, State: conversions.StateQueued})},
+		{"list by click id", m.single(conversions.Filter{Account: a, ClickID: pastClick(pick(0))}, nil)},
+		{"list by lead", m.single(conversions.Filter{Account: a, Lead: pastLead(pick(1))}, &found)},
+		{"list by order id, whole store", m.single(conversions.Filter{OrderID: pastOrder(pick(2))}, nil)},
+		{"ledger, 100 entries", func(ctx context.Context) error { return only(m.store.Ledger(ctx, a, 1, 100)) }},
+		{"history of a row", func(ctx context.Context) error { return only(m.store.History(ctx, a, found.ID)) }},
 	}
+}
+
+// single lists a conversion that is the only one with something.
+func (m *grown) single(f conversions.Filter, found *conversions.Row) func(context.Context) error {
+	return func(ctx context.Context) error {
+		rows, err := m.store.List(ctx, f)
+		switch {
+		case err != nil:
+			return err //nolint:wrapcheck // says what it was doing
+		case len(rows) != 1:
+			return fmt.Errorf("%d rows have it: the stores changed, and what copies did not", len(rows))
+		case found != nil:
+			*found = rows[0]
+		}
+		return nil
+	}
+}
+
+// reading lists what else is read beside batches.
+func (m *grown) reading(one conversions.AccountID) []readStep {
 	month := m.now.AddDate(0, 0, -30)
 	all, lately := conversions.Filter{}, conversions.Filter{From: month.AddDate(0, 0, -30), To: month}
 	ofOne := lately
 	ofOne.Account = one
-	steps := []readStep{
-		{"list, 50 from the middle", ignored(m.store.List, conversions.Filter{Account: one, Limit: 50, After: &middle})},
-		{"list, 50 that are queued", ignored(m.store.List, conversions.Filter{Account: one, Limit: 50, State: conversions.StateQueued})},
-		{"list by click id", ignored(m.store.List, conversions.Filter{Account: one, ClickID: pastClick(pastBatch)})},
-		{"list by lead", ignored(m.store.List, conversions.Filter{Account: one, Lead: middle.Key.Lead})},
-		{"list by order id, whole store", ignored(m.store.List, conversions.Filter{OrderID: middle.OrderID})},
-		{"ledger, 100 entries", func(ctx context.Context) error { return only(m.store.Ledger(ctx, one, 1, 100)) }},
-		{"history of a row", func(ctx context.Context) error { return only(m.store.History(ctx, one, middle.ID)) }},
+	return []readStep{
 		{"uploads of 30 days", func(ctx context.Context) error { return only(m.store.Uploaded(ctx, account, month)) }},
 		{"latest 20 answers", func(ctx context.Context) error { return only(m.store.LastAnswers(ctx, account, 20)) }},
 		{"unanswered batches", ignored(m.store.Unanswered, account)},
@@ -185,7 +243,6 @@ func (m *grown) reading(ctx context.Context) ([]readStep, error) {
 		{"outcomes by state, whole store", ignored(m.store.Totals, all)},
 		{"outcomes by state, whole store, 30 days", ignored(m.store.Totals, lately)},
 	}
-	return append(steps, m.reports(one, middle)...), nil
 }
 
 // ignored reads and looks at the error only.

@@ -29,13 +29,22 @@ func pastAccount(n int) conversions.AccountID {
 	return conversions.AccountID(fmt.Sprintf("past-%02d", n%pastAccounts))
 }
 
+// pastPick is the number of a conversion of the second account, the one that is
+// looked at, of so many in all: a different one for each n below a thousand.
+func pastPick(size, n int) int64 {
+	turns := (size/pastBatch-2)/pastAccounts + 1 // the account's batches
+	batch := 1 + n*7919%turns*pastAccounts
+	return int64(batch*pastBatch + n*797%pastBatch)
+}
+
 // past makes conversions that are settled like one that is: the same in all
 // but what tells one from another.
 type past struct {
 	row    conversions.Row
 	person conversions.Person
-	event  int64 // the pattern's
-	first  int64 // the number of event and row of the first conversion
+	id     conversions.RowID // the pattern's, which row does not keep
+	event  int64             // the pattern's
+	first  int64             // the number of event and row of the first conversion
 	buf    []byte
 
 	// ledger is the number of the first entry of the batch that is made:
@@ -53,7 +62,7 @@ func patternOf(ctx context.Context, s store.Store) (*past, error) {
 	if err != nil || len(h.Events) != 1 || len(h.Events[0].Person.Clicks) == 0 {
 		return nil, fmt.Errorf("read pattern with %d events: %w", len(h.Events), err)
 	}
-	return &past{row: h.Row, person: h.Events[0].Person, event: h.Events[0].Seq}, nil
+	return &past{row: h.Row, id: h.Row.ID, person: h.Events[0].Person, event: h.Events[0].Seq}, nil
 }
 
 // clone is for another goroutine.

@@ -223,7 +223,7 @@ func (c *sqliteCopy) batch(ctx context.Context, k int64) error {
 	owner := string(pastOwner(k * pastBatch))
 	begin := k * pastBatch
 	for _, text := range c.texts {
-		if _, err := c.tx.ExecContext(ctx, text, begin, owner, pastSource(conversions.AccountID(owner)), c.first, c.event, int64(c.row.ID)); err != nil {
+		if _, err := c.tx.ExecContext(ctx, text, begin, owner, pastSource(conversions.AccountID(owner)), c.first, c.event, int64(c.id)); err != nil {
 			return fmt.Errorf("copy rows: %w", err)
 		}
 	}
