@@ -46,7 +46,7 @@ type Config struct {
 	// MaxBody is the largest body taken, in bytes; 0 is DefaultMaxBody.
 	MaxBody int64
 	// StoreWait is how long a delivery waits for the store before it is
-	// answered 503; 0 is DefaultStoreWait.
+	// answered 503, up to an eightieth less; 0 is DefaultStoreWait.
 	StoreWait time.Duration
 	// OnEvent is called when an event of the account is in the store, at
 	// times more than once for one event. It is called on the delivery's

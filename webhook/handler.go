@@ -19,7 +19,7 @@ type Handler struct {
 	log       Log
 	now       func() time.Time
 	logger    *slog.Logger
-	storeWait time.Duration
+	patience  patience
 	onEvent   func(conversions.AccountID)
 	buffers   buffers
 }
@@ -37,12 +37,12 @@ func New(c Config) (*Handler, error) {
 		log:       c.Log,
 		now:       c.Now,
 		logger:    c.Logger,
-		storeWait: c.StoreWait,
+		patience:  patience{wait: c.StoreWait},
 		onEvent:   c.OnEvent,
 		buffers:   buffers{max: c.MaxBody},
 	}
-	if h.storeWait == 0 {
-		h.storeWait = DefaultStoreWait
+	if h.patience.wait == 0 {
+		h.patience.wait = DefaultStoreWait
 	}
 	if h.buffers.max == 0 {
 		h.buffers.max = DefaultMaxBody
@@ -60,7 +60,7 @@ func New(c Config) (*Handler, error) {
 // that refuses too often (Varda after ten failures in a row).
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d := delivery{received: h.now()}
-	d.answer = h.serve(w, r, &d)
+	d.answer = h.serve(w, r, &d) //nolint:contextcheck // a sender that hangs up does not undo the work
 	d.answer.write(w)
 	h.report(r.Context(), &d)
 }
@@ -94,7 +94,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, d *delivery) ans
 	if put == nil {
 		return refusal
 	}
-	return h.store(r.Context(), d, put)
+	return h.store(d, put)
 }
 
 // take reads and verifies the body and turns it into what is to be stored.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +79,35 @@ func TestStoreThatHangs(t *testing.T) {
 		w := b.serve(post(t.Context(), "/webhooks/main", `{"quarantined":true}`))
 		if took := time.Since(start); w.Code != http.StatusServiceUnavailable || took != webhook.DefaultStoreWait {
 			t.Errorf("got %d after %v, want 503 after %v", w.Code, took, webhook.DefaultStoreWait)
+		}
+	})
+}
+
+// TestSharedWait: who comes within a tenth of a second of another waits until
+// the same moment, who comes later has the whole time again.
+func TestSharedWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.store.refuse = func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		const tenth = webhook.DefaultStoreWait / 80
+		want := []time.Duration{webhook.DefaultStoreWait, webhook.DefaultStoreWait - tenth/2, webhook.DefaultStoreWait}
+		got := make([]time.Duration, len(want))
+		var wg sync.WaitGroup
+		for i, after := range []time.Duration{0, tenth / 2, tenth + time.Millisecond} {
+			wg.Go(func() {
+				time.Sleep(after)
+				start := time.Now()
+				b.serve(post(t.Context(), "/webhooks/main", sample))
+				got[i] = time.Since(start)
+			})
+		}
+		wg.Wait()
+		if !slices.Equal(got, want) {
+			t.Errorf("deliveries waited %v, want %v", got, want)
 		}
 	})
 }
