@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -88,14 +89,7 @@ func (h *Handler) report(ctx context.Context, d *delivery) {
 	if !h.logger.Enabled(ctx, level) {
 		return
 	}
-	status, word, _ := d.answer.describe()
 	attrs := make([]slog.Attr, 0, 16)
-	attrs = append(attrs, slog.Int("status", status), slog.String("outcome", word))
-	if d.endpoint != nil {
-		attrs = append(attrs,
-			slog.String("source", d.endpoint.Key),
-			slog.String("account", string(d.endpoint.Account)))
-	}
 	now := h.now()
 	attrs = append(attrs,
 		slog.Int("bytes", d.size),
@@ -103,20 +97,39 @@ func (h *Handler) report(ctx context.Context, d *delivery) {
 	if d.receipt.Seq != 0 {
 		attrs = append(attrs, slog.Int64("seq", d.receipt.Seq), slog.Bool("duplicate", d.receipt.Duplicate))
 	}
-	for _, text := range [...]slog.Attr{
-		slog.String("kind", string(d.kind)),
-		slog.String("delivery", d.id),
-		slog.String("reason", d.reason),
-		slog.String("detail", d.detail),
-		slog.String("stack", d.stack),
+	for _, text := range [...]struct{ key, value string }{
+		{"kind", string(d.kind)}, {"delivery", d.id}, {"reason", d.reason}, {"detail", d.detail}, {"stack", d.stack},
 	} {
-		if text.Value.String() != "" {
-			attrs = append(attrs, text)
+		if text.value != "" {
+			attrs = append(attrs, slog.String(text.key, text.value))
 		}
 	}
 	// Without the place in the code, which is the same for every line and which
 	// a Logger finds by walking the stack.
 	line := slog.NewRecord(now, level, "delivery", 0)
 	line.AddAttrs(attrs...)
-	_ = h.logger.Handler().Handle(ctx, line) // as a Logger does: there is nobody to tell
+	_ = h.lines[lineKey{d.endpoint, d.answer}].Handle(ctx, line) // as a Logger does: there is nobody to tell
+}
+
+// lineKey says which log lines begin alike: those of an endpoint, or of none,
+// with the same answer.
+type lineKey struct {
+	endpoint *Endpoint
+	answer   answer
+}
+
+// beginnings returns a log handler for each lineKey, which has what such lines
+// begin with formatted already.
+func beginnings(logger *slog.Logger, endpoints map[string]*Endpoint) map[lineKey]slog.Handler {
+	lines := map[lineKey]slog.Handler{}
+	for a := answerNone; a <= answerUnavailable; a++ {
+		status, word, _ := a.describe()
+		begin := []slog.Attr{slog.Int("status", status), slog.String("outcome", word)}
+		lines[lineKey{nil, a}] = logger.Handler().WithAttrs(begin)
+		for _, e := range endpoints {
+			lines[lineKey{e, a}] = logger.Handler().WithAttrs(append(slices.Clone(begin),
+				slog.String("source", e.Key), slog.String("account", string(e.Account))))
+		}
+	}
+	return lines
 }

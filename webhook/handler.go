@@ -22,6 +22,7 @@ type Handler struct {
 	patience  patience
 	onEvent   func(conversions.AccountID)
 	buffers   buffers
+	lines     map[lineKey]slog.Handler
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -50,6 +51,7 @@ func New(c Config) (*Handler, error) {
 	for _, e := range slices.Clone(c.Endpoints) {
 		h.endpoints[e.Name] = &e
 	}
+	h.lines = beginnings(h.logger, h.endpoints)
 	return h, nil
 }
 
