@@ -36,9 +36,12 @@ func newEventRecord(e conversions.Event) *eventRecord {
 }
 
 // The parts of a text that writes events: the columns, a row of parameters,
-// what keeps out what is stored already.
+// what keeps out what is stored already. OR FAIL leaves the rows before one
+// that cannot be written; the transaction is rolled back all the same. Without
+// it SQLite copies every page before a statement of several rows changes it,
+// to be able to undo that statement alone.
 const (
-	insertEvent = `INSERT INTO event (account, source, body, lead, kind, outcome, received, doc) `
+	insertEvent = `INSERT OR FAIL INTO event (account, source, body, lead, kind, outcome, received, doc) `
 	eventRow    = `(?, ?, ?, ?, ?, ?, ?, ?)`
 	eventRows4  = eventRow + `, ` + eventRow + `, ` + eventRow + `, ` + eventRow
 	eventRows16 = eventRows4 + `, ` + eventRows4 + `, ` + eventRows4 + `, ` + eventRows4
@@ -173,7 +176,7 @@ func (f *followUp) add(seq int64, r *eventRecord) {
 	}
 }
 
-const leaveNotices = `INSERT INTO inbox (account, notice, source, lead)
+const leaveNotices = `INSERT OR FAIL INTO inbox (account, notice, source, lead)
 	SELECT account, 2 * seq, source, lead FROM event AS e WHERE seq >= ? AND lead <> '' AND (outcome <> '' OR EXISTS (
 		SELECT 1 FROM event AS t WHERE t.account = e.account AND t.source = e.source AND t.lead = e.lead AND t.outcome > ''))`
 
@@ -200,7 +203,7 @@ func (f *followUp) write(ctx context.Context, t tx) error {
 }
 
 const (
-	insertSide   = `INSERT INTO identity (seq, doc) VALUES (?, ?)`
+	insertSide   = `INSERT OR FAIL INTO identity (seq, doc) VALUES (?, ?)`
 	sideRows3    = `, (?, ?), (?, ?), (?, ?)`
 	insertSide4  = insertSide + sideRows3
 	insertSide16 = insertSide4 + sideRows3 + sideRows3 + sideRows3 + sideRows3

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -86,6 +87,61 @@ func together(t *testing.T, path string, n int, deliver func(int) (int, conversi
 	release()
 	wg.Wait()
 	return answers
+}
+
+// TestAGroupGoesOnWithoutAnEventThatCannotBeWritten: a trigger stands for
+// whatever a statement may stumble over in one row of many.
+func TestAGroupGoesOnWithoutAnEventThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	const all = 80
+	path := filepath.Join(t.TempDir(), "a.db")
+	s := open(t, path, sqlite.Options{})
+	_, err := raw(t, path).ExecContext(t.Context(), `CREATE TRIGGER refuse BEFORE INSERT ON event WHEN new.lead LIKE 'bad%'
+		BEGIN SELECT raise(ABORT, 'bad'); END`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := together(t, path, all, func(i int) (int, conversions.Receipt, error) {
+		e := event(i)
+		if i%2 == 1 {
+			e.Lead = conversions.LeadID(fmt.Sprintf("bad_%d", i))
+			if r, err := s.Append(t.Context(), e); err == nil {
+				t.Errorf("event %d, which cannot be written, has receipt %v", i, r)
+			}
+			return 0, conversions.Receipt{Duplicate: true}, nil
+		}
+		r, err := s.Append(t.Context(), e)
+		return i, r, err
+	})
+	delete(answers[0].seqs, 0)
+	checkNumbers(t, path, answers, 0)
+	if got := stored(t, s); len(answers) != all/2 || got != all/2 {
+		t.Errorf("%d events have a receipt and %d are stored, want %d", len(answers), got, all/2)
+	}
+}
+
+// TestRefusesTheNameless: what belongs to nobody is not stored, although the
+// writing connection does not look at the CHECKs that say so.
+func TestRefusesTheNameless(t *testing.T) {
+	t.Parallel()
+	s := open(t, filepath.Join(t.TempDir(), "a.db"), sqlite.Options{})
+	for name, change := range map[string]func(*conversions.Event){
+		"no account": func(e *conversions.Event) { e.Account = "" },
+		"no source":  func(e *conversions.Event) { e.Source = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := event(1)
+			change(&e)
+			if r, err := s.Append(t.Context(), e); err == nil {
+				t.Errorf("Append gave %v, want an error", r)
+			}
+			q := conversions.Quarantined{Account: e.Account, Source: e.Source, Body: e.Body, Received: e.Received}
+			if r, err := s.Quarantine(t.Context(), q); err == nil {
+				t.Errorf("Quarantine gave %v, want an error", r)
+			}
+		})
+	}
 }
 
 // checkNumbers compares the numbers that new events were given with those they

@@ -196,6 +196,9 @@ func importNumbers(ctx context.Context, t tx, n *store.Numbers) error {
 }
 
 func importEvent(ctx context.Context, t tx, e *conversions.Event) error {
+	if err := named(e.Account, e.Source); err != nil {
+		return err
+	}
 	_, err := t.exec(ctx, `INSERT INTO event (seq, account, source, body, lead, kind, outcome, received, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		e.Seq, string(e.Account), e.Source, e.Body[:], string(e.Lead), string(e.Kind), string(e.Outcome), micros(e.Received), compact.AppendEvent(nil, e))
 	if err != nil || e.Person.IsZero() {
@@ -206,6 +209,9 @@ func importEvent(ctx context.Context, t tx, e *conversions.Event) error {
 }
 
 func importQuarantined(ctx context.Context, t tx, q *conversions.Quarantined) error {
+	if err := named(q.Account, q.Source); err != nil {
+		return err
+	}
 	doc, err := encode(quarantineDoc{Quarantined: *q})
 	if err != nil {
 		return err

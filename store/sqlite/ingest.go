@@ -200,8 +200,23 @@ func (d *delivery) answer(err error) {
 	close(d.done)
 }
 
+// errNameless: a delivery of no account or no source, which nobody would find
+// again.
+var errNameless = errors.New("account and source must be named")
+
+// named refuses what the CHECKs of event and quarantine would, see connectWriter.
+func named(a conversions.AccountID, source string) error {
+	if a == "" || source == "" {
+		return errNameless
+	}
+	return nil
+}
+
 // Append implements store.Ingest.
 func (s *Store) Append(ctx context.Context, e conversions.Event) (conversions.Receipt, error) {
+	if err := named(e.Account, e.Source); err != nil {
+		return conversions.Receipt{}, fmt.Errorf("append event: %w", err)
+	}
 	receipt, err := s.ingest.put(ctx, &delivery{event: newEventRecord(e)})
 	if err != nil {
 		return conversions.Receipt{}, fmt.Errorf("append event: %w", err)
@@ -211,6 +226,9 @@ func (s *Store) Append(ctx context.Context, e conversions.Event) (conversions.Re
 
 // Quarantine implements store.Ingest.
 func (s *Store) Quarantine(ctx context.Context, q conversions.Quarantined) (conversions.Receipt, error) {
+	if err := named(q.Account, q.Source); err != nil {
+		return conversions.Receipt{}, fmt.Errorf("quarantine delivery: %w", err)
+	}
 	doc, err := encode(quarantineDoc{Quarantined: q})
 	if err != nil {
 		return conversions.Receipt{}, fmt.Errorf("quarantine delivery: %w", err)

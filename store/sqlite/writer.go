@@ -69,7 +69,8 @@ func (w *writer) begin(ctx context.Context) error {
 		}
 		w.conn, w.stmts = conn, map[string]*sql.Stmt{}
 	}
-	return run(ctx, w.conn, "BEGIN IMMEDIATE")
+	_, err := tx{w}.exec(ctx, "BEGIN IMMEDIATE")
+	return err
 }
 
 // abandon rolls back. After some faults (a full disk, an I/O error) SQLite has
