@@ -27,9 +27,11 @@ const (
 	gatherFor = 200 * time.Millisecond
 	// restFactor is how many times its own duration the fold leaves to
 	// deliveries that keep coming while more leads wait than it decides at
-	// once; floodFactor when that is so again after such a rest.
+	// once; floodFactor when that is so again after such a rest. No rest is
+	// longer than lookEvery, so a lead with n others before it in the inbox
+	// waits for n/800 of them and one more at most.
 	restFactor  = 3
-	floodFactor = 9
+	floodFactor = 19
 )
 
 // foldLoop folds the account's new events until ctx is done.
@@ -37,10 +39,10 @@ const (
 // A lone event is folded at once, events that follow each other within
 // gatherFor together. When deliveries take all there is, answering them comes
 // first: a sender that waits too long gives up, a lead to fold waits in the
-// inbox. So the fold takes a quarter of the time then, and a tenth when that is
-// not enough to keep up. It catches up as soon as they pause, and before a run:
-// cycle folds all there is without a rest. While it rests the lease is free for
-// a run of another process.
+// inbox. So the fold takes a quarter of the time then, and a twentieth when that
+// is not enough to keep up, but never rests longer than lookEvery. It catches up
+// as soon as they pause, and before a run: cycle folds all there is without a
+// rest. While it rests the lease is free for a run of another process.
 func (s *Scheduler) foldLoop(ctx context.Context, a *account) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
