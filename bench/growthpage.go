@@ -21,7 +21,7 @@ of a manifest and two ledger entries, in turns of %d accounts and over 90 days. 
 the store grew from size to size. At each %d more are due in the account that is measured, and deliveries come for another. What is read
 is of one account of the past, or of the whole store; what is looked up, another conversion each time, none of which was read since it was
 copied, and then the same again. What fits into memory is in the page cache. All rounds of what the service does and of what is looked
-up come first, then deliveries, then the reports, each after a collection of the program's garbage.
+up come first, then deliveries, then the reports, each after a collection of the program's garbage; a report that lists, lists 50.
 
 %s
 `, o.now.UTC().Format("2006-01-02 15:04 UTC"), o.rounds, growthPatience, growthLimit, pastAccounts, o.rounds*conversions.MaxItems, machine(o.dir))
