@@ -11,10 +11,16 @@ import (
 
 // runPlanned makes the run that a plan owes. That it is paid is noted before the
 // account is given up, or whoever waits for it would make the run once more.
-func (s *Scheduler) runPlanned(ctx context.Context, a *account, plan conversions.Plan) error {
+// endTurn is called before it waits for another process's lease, which may be a
+// dead one's.
+func (s *Scheduler) runPlanned(ctx context.Context, a *account, plan conversions.Plan, endTurn func()) error {
 	a.run.Lock()
 	defer a.run.Unlock()
-	held, release, err := s.waitForLease(ctx, a)
+	held, release, err := a.keeper.hold(ctx)
+	if errors.Is(err, conversions.ErrHeld) {
+		endTurn()
+		held, release, err = s.waitForLease(ctx, a)
+	}
 	if err != nil {
 		return err
 	}

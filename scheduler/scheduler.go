@@ -237,7 +237,10 @@ func (s *Scheduler) recovered(f func() error) error {
 // fire runs the account if its stored time has come and this process is the
 // one to advance it.
 func (s *Scheduler) fire(ctx context.Context, a *account) {
-	end := s.turn(ctx)
+	end, ok := s.turn(ctx)
+	if !ok {
+		return
+	}
 	defer end()
 	plan, won, err := s.advance(ctx, a)
 	if err != nil {
@@ -248,32 +251,26 @@ func (s *Scheduler) fire(ctx context.Context, a *account) {
 		return
 	}
 	err = s.recovered(func() error {
-		return s.runPlanned(ctx, a, plan)
+		return s.runPlanned(ctx, a, plan, end)
 	})
 	if err != nil {
 		s.logFailure(ctx, a, "run", err)
 	}
 }
 
-// turnWait is how long a process that is busy leaves a run to the others.
-const turnWait = 5 * time.Second
-
 // turn waits while this process makes as many planned runs as it may make calls
-// at once. All replicas see the same tick, and without the wait the one whose
-// clock is ahead would take every account and have them queue for its calls
-// while the others have nothing to do. After turnWait the run begins
-// nevertheless: those under way may all be waiting for a dead replica's leases,
-// and there may be no other process. end must be called when the run is over.
-func (s *Scheduler) turn(ctx context.Context) (end func()) {
-	timer := time.NewTimer(turnWait)
-	defer timer.Stop()
+// at once; it does not when ctx is done. All replicas see the same tick, and
+// without the wait the one whose clock is ahead would take every account and
+// have them queue for its calls while the others have nothing to do. end must
+// be called when the run is over, and may be called again; whoever waits for
+// something that this process cannot hasten calls it before.
+func (s *Scheduler) turn(ctx context.Context) (end func(), ok bool) {
 	select {
 	case s.turns <- struct{}{}:
-		return func() { <-s.turns }
-	case <-timer.C:
+		return sync.OnceFunc(func() { <-s.turns }), true
 	case <-ctx.Done():
+		return nil, false
 	}
-	return func() {}
 }
 
 // advance moves the stored next run past now and reports whether this process
