@@ -130,6 +130,11 @@ type Row struct {
 	LastBatch BatchID `json:"last_batch,omitempty"`
 }
 
+// CameBack reports whether Google took the conversion back although it is wanted
+// again. Whoever folded the lead while the retraction was under way could not
+// know: the lead has to be folded once more, and gets its next generation.
+func (r Row) CameBack() bool { return r.Known.Status == KnownRetracted && r.Want.Wanted }
+
 // Next returns the operation that would make Google hold what we want, or
 // OpNone. It says nothing about when.
 func (r Row) Next() Operation {

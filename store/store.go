@@ -102,7 +102,9 @@ type Folding interface {
 	Unfolded(ctx context.Context, a conversions.AccountID, limit int) ([]conversions.LeadWork, error)
 	// Decide writes decisions: appends their entries, creates or changes the
 	// rows by Apply, and takes their notices off the inbox, all in one
-	// transaction. An entry with a Key creates the row (an id is chosen).
+	// transaction. An entry with a Key creates the row (an id is chosen). A row
+	// that has become wanted after it was retracted, since what was decided was
+	// read, leaves a new notice for its lead, as in Settle.
 	Decide(ctx context.Context, l conversions.Lease, ds []conversions.Decision) error
 	// Leads returns the leads a replay selects, each whole, without notices.
 	Leads(ctx context.Context, a conversions.AccountID, q conversions.ReplayQuery) ([]conversions.LeadWork, error)

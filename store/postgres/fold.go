@@ -147,7 +147,7 @@ func (s *Store) Decide(ctx context.Context, l conversions.Lease, ds []conversion
 			numbers, sources, leads = append(numbers, n), append(sources, quoted(d.Source)), append(leads, quoted(d.Lead))
 		}
 	}
-	err := s.recordAll(ctx, l, entries, func(t *tx, _ *recorder) {
+	err := s.recordAnswers(ctx, l, entries, func(t *tx) {
 		if len(numbers) > 0 {
 			t.queue(deleteNotices, quoted(l.Account), numbers, sources, leads)
 		}

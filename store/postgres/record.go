@@ -40,7 +40,7 @@ type recorded struct {
 	sum         totalSum
 	stood       place
 	rested      rest
-	known       conversions.KnownStatus
+	cameBack    bool
 	at          string // where the row stands in the table (ctid); empty if it is new
 	click       string // what the click index is to hold
 	clickSet    bool
@@ -116,7 +116,7 @@ func (r *recorder) load(rows pgx.Rows) error {
 	if c == nil || compact.ReadRow(values[0], &c.now) != nil {
 		return fmt.Errorf("read row: %w", errUnreadable)
 	}
-	c.at, c.known, c.stood = string(values[1]), c.now.Known.Status, placeOf(&c.now)
+	c.at, c.cameBack, c.stood = string(values[1]), c.now.CameBack(), placeOf(&c.now)
 	c.counted, c.sum = counted(&c.now)
 	c.rested = restOf(&c.now)
 	r.apply(c)

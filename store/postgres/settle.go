@@ -72,13 +72,13 @@ const insertNotices = `INSERT INTO inbox (account, notice, source, lead)
 	SELECT $1, $2, n.* FROM unnest($3::text[], $4::text[]) AS n ON CONFLICT DO NOTHING`
 
 // noticeRetracted leaves a notice for the lead of every row that has become
-// retracted although it is wanted: the outcome came back while the retraction
-// was in flight, and the fold that saw it could not know.
+// retracted and wanted: the outcome came back while the retraction was in
+// flight. Whether the answer or what the fold decided is written last, the fold
+// that saw the outcome could not know.
 func (r *recorder) noticeRetracted(ctx context.Context, t *tx) error {
 	var sources, leads []string
 	for _, c := range r.changed {
-		is := c.now.Known.Status == conversions.KnownRetracted && c.now.Want.Wanted
-		if is && c.known != conversions.KnownRetracted {
+		if c.now.CameBack() && !c.cameBack {
 			sources, leads = append(sources, quoted(c.now.Key.Source)), append(leads, quoted(c.now.Key.Lead))
 		}
 	}

@@ -113,7 +113,7 @@ func (s *Store) Decide(ctx context.Context, l conversions.Lease, ds []conversion
 				}
 			}
 		}
-		return record(ctx, t, l, entries)
+		return recordAnswers(ctx, t, l, entries, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("decide %d leads of %s: %w", len(ds), l.Account, err)

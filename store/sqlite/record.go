@@ -214,11 +214,12 @@ type columns struct {
 	known        conversions.KnownStatus
 	currency     string
 	wanted, held conversions.Cents
+	cameBack     bool
 }
 
 func columnsOf(r *conversions.Row) columns {
 	wanted, known := cents(r)
-	return columns{micros(r.Want.At), r.State, r.Reason, r.Known.Status, r.Want.Currency, wanted, known}
+	return columns{micros(r.Want.At), r.State, r.Reason, r.Known.Status, r.Want.Currency, wanted, known, r.CameBack()}
 }
 
 // saveRow writes what changed. SQLite rewrites an index also for a value that

@@ -76,13 +76,13 @@ func uploaded(es []conversions.Entry) (n int) {
 }
 
 // noticeRetracted leaves a notice for the lead of every row that has become
-// retracted although it is wanted: the outcome came back while the retraction
-// was in flight, and the fold that saw it could not know.
+// retracted and wanted: the outcome came back while the retraction was in
+// flight. Whether the answer or what the fold decided is written last, the fold
+// that saw the outcome could not know.
 func noticeRetracted(ctx context.Context, t tx, l conversions.Lease, changed []*recorded) error {
 	var number int64
 	for _, c := range changed {
-		is := c.now.Known.Status == conversions.KnownRetracted && c.now.Want.Wanted
-		if !is || c.was.known == conversions.KnownRetracted {
+		if c.was.cameBack || !c.now.CameBack() {
 			continue
 		}
 		if number == 0 {

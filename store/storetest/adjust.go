@@ -167,6 +167,30 @@ func (w *world) known() map[conversions.State]conversions.Cents {
 	return sums
 }
 
+// retractedMeanwhile: what the fold decided before the answer is written after it.
+func retractedMeanwhile(w *world) {
+	w.uploaded("back")
+	w.retagged("back", "spam", 0)
+	b := w.begin(w.row("back"))
+	w.now = w.now.Add(time.Hour)
+	w.retag("back", "booked", 300_00)
+	decided := w.decide(w.unfolded()[0]) // while the retraction is in flight
+	w.settle(b, conversions.Answer{Verdict: conversions.Done})
+	w.must(w.s.Decide(w.Context(), w.hold(), []conversions.Decision{decided}))
+	if works := w.unfolded(); len(works) != 1 || works[0].Lead != "back" || len(works[0].Events) != 3 {
+		w.Fatalf("inbox: got %+v, want the lead that came back, whole", works)
+	}
+	w.fold()
+	rows := w.rows()
+	w.same("rows", 2, len(rows))
+	w.same("first generation", conversions.StateRetracted, rows[0].State)
+	w.same("next generation", 1, rows[1].Key.Generation)
+	w.same("wanted of it", conversions.AmountOf(300_00), rows[1].Want.Value)
+	w.same("inbox afterwards", 0, len(w.unfolded()))
+	w.fold()
+	w.same("inbox after a fold of nothing", 0, len(w.unfolded()))
+}
+
 func retractedLate(w *world) {
 	w.uploaded("back", "gone")
 	w.retag("back", "spam", 0)

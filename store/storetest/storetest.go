@@ -89,6 +89,7 @@ func cases() map[string]func(*world) {
 		"adjustments take no second":                   adjustsTakeNoSecond,
 		"a change at Google is shown":                  changeShown,
 		"a retraction that came too late is noticed":   retractedLate,
+		"a retraction between fold and decision, too":  retractedMeanwhile,
 		"a notice of a retraction is not taken off":    retractedTwice,
 		"accepted uploads are counted since a time":    uploadsCounted,
 		"the last answers are those of uploads":        lastAnswers,
