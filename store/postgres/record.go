@@ -176,21 +176,15 @@ func (r *recorder) create(i int) error {
 	return nil
 }
 
-// recordAll is a whole guarded transaction that records entries: read, queue
-// what comes with them, write.
-func (s *Store) recordAll(ctx context.Context, l conversions.Lease, entries []conversions.Entry, also func(*tx, *recorder)) error {
+// recordAll is a whole guarded transaction that records entries: read, then
+// write.
+func (s *Store) recordAll(ctx context.Context, l conversions.Lease, entries []conversions.Entry) error {
 	return s.guarded(ctx, l, func(ctx context.Context, t *tx) error {
 		r := newRecorder(t, l.Account, entries)
 		if err := t.flush(ctx); err != nil {
 			return err
 		}
-		if err := r.record(t); err != nil {
-			return err
-		}
-		if also != nil {
-			also(t, r)
-		}
-		return nil
+		return r.record(t)
 	})
 }
 
@@ -288,7 +282,7 @@ func answeredOp(e *conversions.Entry) conversions.Operation {
 
 // Record implements store.Sending.
 func (s *Store) Record(ctx context.Context, l conversions.Lease, es []conversions.Entry) error {
-	if err := s.recordAll(ctx, l, es, nil); err != nil {
+	if err := s.recordAll(ctx, l, es); err != nil {
 		return fmt.Errorf("record %d entries of %s: %w", len(es), l.Account, err)
 	}
 	return nil
