@@ -84,7 +84,11 @@ func TestServiceSharesATick(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		for _, s := range running {
-			wg.Go(func() { _ = s.Run(ctx) })
+			wg.Go(func() {
+				if err := s.Run(ctx); err != nil {
+					t.Errorf("Run: %v", err)
+				}
+			})
 		}
 		synctest.Wait()
 		time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour + time.Second)))
